@@ -1,0 +1,247 @@
+# Corgi: `make run` and `make test` do all the set-up by themselves; `make
+# help` lists the rest.
+
+BUILD ?= build
+FLAVOR ?= dev
+CC ?= cc
+SANITIZE ?= 0
+COVERAGE ?= 0
+FUZZ ?= 0
+FUZZ_SECONDS ?= 60
+IMAGE ?= corgi
+JOBS ?= $(shell nproc)
+
+# Everything that is built lies under OUT: build/ for the dev flavour,
+# build/prod/ and the like for any other.
+OUT = $(BUILD)
+ifneq ($(FLAVOR),dev)
+OUT = $(BUILD)/$(FLAVOR)
+endif
+
+# conf/build.conf holds the same warnings for kodev.
+WARN = -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes \
+       -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wformat=2 \
+       -Wvla -Wundef -Wold-style-definition
+OPT = -O2 -g
+INSTRUMENT =
+ifeq ($(SANITIZE),1)
+OPT = -O1 -g
+INSTRUMENT = -fsanitize=address,undefined -fno-sanitize-recover=all \
+	     -fno-omit-frame-pointer
+endif
+ifeq ($(COVERAGE),1)
+OPT = -O0 -g
+INSTRUMENT = --coverage -fprofile-update=atomic
+endif
+ifeq ($(FUZZ),1)
+OPT = -O1 -g
+INSTRUMENT = -fsanitize=fuzzer-no-link,address,undefined \
+	     -fno-sanitize-recover=all -fno-omit-frame-pointer
+endif
+ifeq ($(FLAVOR),dev)
+DEFS = -DCORGI_DEV
+else
+DEFS = -D_FORTIFY_SOURCE=2
+endif
+CFLAGS_ALL = -std=gnu11 $(OPT) $(INSTRUMENT) $(WARN) -fPIC \
+	     -fvisibility=hidden -fstack-protector-strong -D_GNU_SOURCE \
+	     $(DEFS) -Isrc $(CFLAGS)
+LIBS = -ljwt -ljansson -lsodium -lsqlite3 -lcrypto -lpthread
+
+LIB_SRC = $(wildcard src/base/*.c src/store/*.c src/auth/*.c)
+LIB_OBJ = $(LIB_SRC:src/%.c=$(OUT)/obj/%.o)
+LIB = $(OUT)/libcorgi.a
+
+APP = $(OUT)/corgi
+MODULE = $(APP)/corgi.so
+MODULE_SRC = $(sort $(shell find src assets -type f \
+	       ! -name '.*' ! -name '*~' ! -name '*\#*' 2>/dev/null))
+
+CTL = $(OUT)/corgictl
+CTL_OBJ = $(patsubst tools/%.c,$(OUT)/obj/tools/%.o,$(wildcard tools/*.c))
+
+UNIT_SRC = $(wildcard tests/unit/test_*.c)
+UNIT_BIN = $(UNIT_SRC:tests/unit/%.c=$(OUT)/unit/%)
+# The harness that e2e and CLI tests share: every file that is no test.
+KIT_SRC = $(filter-out tests/e2e/test_%.c,$(wildcard tests/e2e/*.c))
+KIT_OBJ = $(KIT_SRC:tests/e2e/%.c=$(OUT)/obj/kit/%.o)
+E2E_SRC = $(wildcard tests/e2e/test_*.c)
+E2E_BIN = $(E2E_SRC:tests/e2e/%.c=$(OUT)/e2e/%)
+CLI_SRC = $(wildcard tests/cli/test_*.c)
+CLI_BIN = $(CLI_SRC:tests/cli/%.c=$(OUT)/cli/%)
+FUZZ_SRC = $(wildcard tests/fuzz/fuzz_*.c)
+REPLAY_BIN = $(FUZZ_SRC:tests/fuzz/fuzz_%.c=$(OUT)/replay/%)
+FUZZ_BIN = $(FUZZ_SRC:tests/fuzz/fuzz_%.c=$(OUT)/fuzz/%)
+TEST_BIN = $(UNIT_BIN) $(CLI_BIN) $(E2E_BIN) $(REPLAY_BIN)
+KIT_LIBS = -lcriterion -lcurl $(LIBS)
+
+# Short lines unless V=1.
+V ?= 0
+ifeq ($(V),0)
+say = @echo "  $(1)	$@";
+endif
+
+# Two targets may want the same build at once: they take turns.
+SUBMAKE = mkdir -p $(BUILD) && flock $(BUILD)/.lock $(MAKE) \
+	  $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS)) --no-print-directory
+
+.PHONY: help run dev prod build test test-build check asan coverage fuzz \
+	fuzz-build test-browser bench-login bench-start image clean \
+	lib unit module ctl cli e2e FORCE
+.SECONDARY:
+.DEFAULT_GOAL = help
+
+help: ## this list
+	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | \
+	    awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
+	@echo
+	@echo "  make run: PORT=8888 WORKERS=cores DATA_DIR=data BIND=127.0.0.1"
+	@echo "  FLAVOR=prod builds without the demo account; JWT_* and CORGI_*"
+	@echo "  in the environment configure the service."
+
+# What a stranger needs.
+
+run: ## install what is missing, build, run in the foreground
+	@scripts/install run
+	@+$(SUBMAKE) build
+	@exec scripts/run $(OUT) $(FLAVOR)
+
+dev: ## the same through `kodev run` and conf/corgi.conf
+	@scripts/install run
+	@+$(SUBMAKE) FLAVOR=dev build
+	@mkdir -p -m 0700 data
+	@data=$${CORGI_DATA_DIR:-$$PWD/data}; cd $(BUILD)/corgi && \
+	    CORGI_DATA_DIR=$$data KORE_BUILD_FLAVOR=dev exec kodev run
+
+prod: ## build the prod flavour in build/prod/
+	@scripts/install run
+	@+$(SUBMAKE) FLAVOR=prod build
+
+test: ## install what is missing, build, run all tests
+	@scripts/install test
+	@+$(SUBMAKE) test-build
+	@scripts/test $(OUT) $(TEST_BIN)
+
+check: ## formatting, static analysis, shell scripts, layer rules
+	@scripts/install check
+	@scripts/check
+
+asan: ## all tests under ASan and UBSan
+	@scripts/install test
+	@+$(SUBMAKE) BUILD=$(BUILD)/asan SANITIZE=1 test-build
+	@scripts/asan $(BUILD)/asan \
+	    $(TEST_BIN:$(OUT)/%=$(BUILD)/asan/%)
+
+coverage: ## line coverage of src/ over all tests
+	@scripts/install test
+	@+$(SUBMAKE) BUILD=$(BUILD)/coverage COVERAGE=1 test-build
+	@scripts/coverage $(BUILD)/coverage \
+	    $(TEST_BIN:$(OUT)/%=$(BUILD)/coverage/%)
+
+fuzz: ## libFuzzer, FUZZ_SECONDS=60 for each target
+	@scripts/install fuzz
+	@+$(SUBMAKE) BUILD=$(BUILD)/libfuzzer FUZZ=1 CC=clang fuzz-build
+	@scripts/fuzz $(FUZZ_SECONDS) \
+	    $(FUZZ_BIN:$(OUT)/%=$(BUILD)/libfuzzer/%)
+
+test-browser: ## drive the page in headless Chromium
+	@scripts/install browser
+	@+$(SUBMAKE) FLAVOR=dev build
+	@scripts/with-service $(BUILD) tests/browser/run
+
+bench-login: ## logins beside guarded requests, and the bare hash
+	@scripts/install test
+	@+$(SUBMAKE) FLAVOR=prod build
+	@bench/login
+
+bench-start: ## memory, and time to the first answer
+	@scripts/install test
+	@+$(SUBMAKE) FLAVOR=prod build
+	@bench/start
+
+image: ## build the container image with docker
+	docker build -t $(IMAGE) .
+
+clean: ## remove all that was built (not the data folder)
+	rm -rf $(BUILD) .objs .flavor corgi.so corgi.pid kore.pid
+
+# What the above are made of.
+
+build: module ctl
+lib: $(LIB)
+module: $(MODULE)
+ctl: $(CTL)
+test-build: build $(TEST_BIN)
+fuzz-build: $(FUZZ_BIN)
+
+unit: $(UNIT_BIN)
+	@for t in $(UNIT_BIN); do echo "== $$t"; $$t || exit 1; done
+cli: $(CTL) $(CLI_BIN)
+	@scripts/test $(OUT) $(CLI_BIN)
+e2e: $(MODULE) $(CTL) $(E2E_BIN)
+	@scripts/test $(OUT) $(E2E_BIN)
+
+$(OUT)/obj/%.o: src/%.c $(OUT)/flags
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+$(OUT)/obj/tools/%.o: tools/%.c $(OUT)/flags
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+$(OUT)/obj/kit/%.o: tests/e2e/%.c $(OUT)/flags
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(CFLAGS_ALL) -Itests/e2e -MMD -MP -c -o $@ $<
+
+$(LIB): $(LIB_OBJ) $(OUT)/lib-members
+	@rm -f $@
+	$(call say,AR)$(AR) rcs $@ $(LIB_OBJ)
+
+$(CTL): $(CTL_OBJ) $(LIB) $(OUT)/lib-members
+	$(call say,CC)$(CC) $(CFLAGS_ALL) -o $@ $(CTL_OBJ) $(LIB) \
+	    -Wl,-z,relro,-z,now $(LIBS)
+
+# kodev sees neither edited headers nor changed flags: the script wipes what
+# they make stale. $? names what changed.
+$(MODULE): $(MODULE_SRC) conf/build.conf $(APP)/inputs
+	@CC='$(CC)' CFLAGS='$(strip $(INSTRUMENT) $(CFLAGS))' \
+	    LDFLAGS='$(strip $(INSTRUMENT) $(LDFLAGS))' \
+	    scripts/build-module $(APP) $(FLAVOR) $?
+
+$(OUT)/unit/%: tests/unit/%.c $(LIB) $(OUT)/flags
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(CFLAGS_ALL) -MMD -MP -o $@ $< $(LIB) -lcriterion $(LIBS)
+
+$(OUT)/cli/%: tests/cli/%.c $(KIT_OBJ) $(LIB) $(OUT)/flags
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(CFLAGS_ALL) -Itests/e2e -MMD -MP -o $@ $< $(KIT_OBJ) $(LIB) \
+	    $(KIT_LIBS)
+
+$(OUT)/e2e/%: tests/e2e/%.c $(KIT_OBJ) $(LIB) $(OUT)/flags
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(CFLAGS_ALL) -MMD -MP -o $@ $< $(KIT_OBJ) $(LIB) $(KIT_LIBS)
+
+$(OUT)/replay/%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c $(LIB) $(OUT)/flags
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(CFLAGS_ALL) -o $@ $< tests/fuzz/replay.c $(LIB) $(LIBS)
+
+$(OUT)/fuzz/%: tests/fuzz/fuzz_%.c $(LIB) $(OUT)/flags
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(CFLAGS_ALL) -fsanitize=fuzzer -o $@ $< $(LIB) $(LIBS)
+
+# Rewritten only when what they say changes: what hangs on them is then built
+# anew after a change of flags, or when a file came or went.
+define written_when_changed
+@mkdir -p $(@D)
+@echo '$(subst ','\'',$(1))' | cmp -s - $@ || \
+    echo '$(subst ','\'',$(1))' >$@
+endef
+$(OUT)/flags: FORCE
+	$(call written_when_changed,$(CC) $(CFLAGS_ALL))
+$(OUT)/lib-members: FORCE
+	$(call written_when_changed,$(LIB_OBJ) $(CTL_OBJ))
+$(APP)/inputs: FORCE
+	$(call written_when_changed,$(CC) $(INSTRUMENT) $(CFLAGS) $(LDFLAGS) $(FLAVOR) $(MODULE_SRC))
+
+-include $(shell find $(OUT)/obj $(OUT)/unit $(OUT)/cli $(OUT)/e2e \
+	   -name '*.d' 2>/dev/null)

@@ -1,0 +1,44 @@
+/*
+ * keys.h - signing and verification keys, each bound to exactly one algorithm
+ * (RFC 8725, section 3.1).
+ *
+ * Loaded in the parent, read-only afterwards: any thread may sign and verify
+ * with one key at once.
+ */
+#ifndef CORGI_KEYS_H
+#define CORGI_KEYS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/config.h"
+
+/* Longest explanation of a refused key, with the closing NUL (bytes). */
+#define KEY_ERROR_MAX 256
+
+struct key;
+
+/*
+ * Make the key that a configuration describes. HS*: secret_key, at least as
+ * long as the hash (RFC 7518, section 3.2): a shorter one is refused in prod
+ * and warned about in dev. RS*: PEM keys of at least 2048 bits (below 3072: a
+ * warning). ES*: PEM keys on the curve that belongs to the algorithm. With a
+ * private key alone the public one is derived; with a public key alone the
+ * result verifies only; a pair that does not fit together is refused.
+ *
+ * Returns the key, to be released with key_free(), or NULL with one sentence
+ * in error that never holds key material.
+ */
+struct key *key_from_config(const struct config *c, char error[KEY_ERROR_MAX])
+    __attribute__((warn_unused_result));
+
+/* Wipe and release. NULL is fine. */
+void key_free(struct key *k);
+
+/* "HS256", ... */
+const char *key_algorithm(const struct key *k);
+
+/* Whether the key can sign. */
+bool key_can_sign(const struct key *k);
+
+#endif

@@ -1,0 +1,126 @@
+/*
+ * config.h - what the environment says, checked once at start.
+ *
+ * Names are Flask-JWT-Extended's where it has them (JWT_*); ours begin with
+ * CORGI_. Every name also works with _FILE behind it: the value is then the
+ * content of that file, without a line end at its end. A name that is not
+ * known, a value that is not allowed or two that contradict each other end the
+ * load with one line that holds the name, the fault and what is allowed, and
+ * never the value of a secret.
+ *
+ * Loaded in the parent process before the workers are forked; read-only from
+ * then on, so any thread may read it.
+ */
+#ifndef CORGI_CONFIG_H
+#define CORGI_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/secret.h"
+
+/* Longest explanation of a refused configuration (bytes, with the NUL). */
+#define CONFIG_ERROR_MAX 512
+
+/* Most entries of a list such as JWT_DECODE_AUDIENCE. */
+#define CONFIG_LIST_MAX 16
+
+/* JWT_ACCESS_TOKEN_EXPIRES=never. */
+#define CONFIG_NEVER (-1)
+
+enum config_flavor {
+	CONFIG_DEV, /* readable logs, demo account, weak keys warn */
+	CONFIG_PROD /* weak keys refuse to start, no accounts */
+};
+
+enum config_error_style { STYLE_FLASK, STYLE_RFC6750 };
+
+struct config_list {
+	char *items[CONFIG_LIST_MAX];
+	size_t count;
+};
+
+struct config {
+	enum config_flavor flavor;
+	enum config_error_style error_style;
+
+	/* Keys. Which of them are set depends on the algorithm's family. */
+	char *algorithm;           /* "HS256", ... */
+	struct secret secret_key;  /* HS*: see config_secret() */
+	struct secret private_key; /* RS*, ES*: PEM text */
+	struct secret public_key;  /* RS*, ES*: PEM text */
+
+	/* Claims. Seconds. */
+	int64_t access_expires; /* or CONFIG_NEVER */
+	int64_t leeway;
+	char *encode_issuer; /* or NULL */
+	char *decode_issuer; /* or NULL */
+	struct config_list encode_audience;
+	struct config_list decode_audience;
+
+	/* The header that carries the token, and the answer's words. */
+	char *header_name;
+	char *header_type; /* may be "" */
+	char *error_message_key;
+
+	/* The store. */
+	char *data_dir;
+
+	/* Passwords: argon2id's cost. */
+	uint64_t argon2_memory_kib;
+	uint64_t argon2_passes;
+
+	/* Background threads of one worker, and how many logins may wait. */
+	unsigned int threads; /* 0: one per core */
+	unsigned int queue;
+
+	/* The connection front. Milliseconds, bytes, counts. */
+	unsigned int requests_per_connection;
+	unsigned int connections_per_address; /* 0: no limit */
+	unsigned int shutdown_seconds;
+};
+
+/* One entry of the reference: printed by corgictl and checked against the
+ * README's table by a test. */
+struct config_option {
+	const char *name;
+	const char *fallback; /* default in words */
+	const char *allowed;
+	const char *purpose;
+	bool secret; /* never shown */
+};
+
+/*
+ * Read the environment (NAME=value strings, NULL at the end; pass environ).
+ * On success fills *out, to be released with config_free(), and returns 0; a
+ * value worth a warning is reported through log_line(). On failure returns -1
+ * with one line in error and *out released.
+ */
+int config_load(char *const *environment, enum config_flavor flavor,
+    struct config *out, char error[CONFIG_ERROR_MAX])
+    __attribute__((warn_unused_result));
+
+/*
+ * Where an HMAC algorithm has no JWT_SECRET_KEY: take the secret kept in the
+ * data folder (file "jwt_secret"), making it on the first start when create
+ * is set. *created says whether it was made now. Does nothing when a secret is
+ * there or none is needed. Returns 0, or -1 with one line in error.
+ */
+int config_secret(struct config *c, bool create, bool *created,
+    char error[CONFIG_ERROR_MAX]) __attribute__((warn_unused_result));
+
+/* Wipe the secrets and release everything. */
+void config_free(struct config *c);
+
+/* All options, ordered for people; *count entries. */
+const struct config_option *config_options(size_t *count);
+
+/* data_dir + "/" + file into out; -1 when it does not fit. */
+int config_path(const struct config *c, const char *file, char *out,
+    size_t size) __attribute__((warn_unused_result));
+
+/* Whether an algorithm's name is of the HMAC family. */
+bool config_is_hmac(const char *algorithm);
+
+#endif

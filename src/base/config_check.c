@@ -1,0 +1,103 @@
+/*
+ * config_check.c - options that are each right but not together. The rule
+ * behind most of them: a service must accept the tokens that it issues.
+ */
+#include <string.h>
+
+#include "base/config_internal.h"
+
+static int check_keys(const struct config *, char *);
+static int check_issuer(const struct config *, char *);
+static int check_audience(const struct config *, char *);
+static bool
+share_an_entry(const struct config_list *, const struct config_list *);
+
+int
+config_check(const struct config *c, char *error)
+{
+	if (check_keys(c, error) == -1)
+		return (-1);
+
+	/* With a public key alone nothing is issued here. */
+	if (!config_is_hmac(c->algorithm) && c->private_key.len == 0)
+		return (0);
+
+	if (check_issuer(c, error) == -1)
+		return (-1);
+
+	return (check_audience(c, error));
+}
+
+/* The keys of one family, and none of the other: a leftover of another set-up
+ * would be one that somebody believes to be in use. */
+static int
+check_keys(const struct config *c, char *error)
+{
+	bool hmac = config_is_hmac(c->algorithm);
+
+	if (hmac && c->private_key.len > 0)
+		return (config_refuse(error,
+		    "JWT_PRIVATE_KEY contradicts JWT_ALGORITHM=%s; allowed: "
+		    "with an RS or ES algorithm only",
+		    c->algorithm));
+	if (hmac && c->public_key.len > 0)
+		return (config_refuse(error,
+		    "JWT_PUBLIC_KEY contradicts JWT_ALGORITHM=%s; allowed: "
+		    "with an RS or ES algorithm only",
+		    c->algorithm));
+	if (!hmac && c->secret_key.len > 0)
+		return (config_refuse(error,
+		    "JWT_SECRET_KEY contradicts JWT_ALGORITHM=%s; allowed: "
+		    "with an HS algorithm only",
+		    c->algorithm));
+	if (!hmac && c->private_key.len == 0 && c->public_key.len == 0)
+		return (config_refuse(error,
+		    "JWT_ALGORITHM=%s has no key; allowed: with "
+		    "JWT_PRIVATE_KEY, or with JWT_PUBLIC_KEY to verify only",
+		    c->algorithm));
+
+	return (0);
+}
+
+static int
+check_issuer(const struct config *c, char *error)
+{
+	if (c->decode_issuer == NULL)
+		return (0);
+	if (c->encode_issuer == NULL ||
+	    strcmp(c->encode_issuer, c->decode_issuer) != 0)
+		return (config_refuse(error,
+		    "JWT_DECODE_ISSUER contradicts JWT_ENCODE_ISSUER: tokens "
+		    "issued here would be refused here; allowed: the same "
+		    "text in both"));
+
+	return (0);
+}
+
+static int
+check_audience(const struct config *c, char *error)
+{
+	if (c->decode_audience.count == 0 ||
+	    share_an_entry(&c->decode_audience, &c->encode_audience))
+		return (0);
+
+	return (config_refuse(error,
+	    "JWT_DECODE_AUDIENCE contradicts JWT_ENCODE_AUDIENCE: tokens "
+	    "issued here would be refused here; allowed: at least one entry "
+	    "in both"));
+}
+
+static bool
+share_an_entry(const struct config_list *a, const struct config_list *b)
+{
+	size_t i, j;
+
+	for (i = 0; i < a->count; i++) {
+		for (j = 0; j < b->count; j++) {
+			if (strcmp(a->items[i], b->items[j]) == 0)
+				return (true);
+		}
+	}
+
+	return (false);
+}

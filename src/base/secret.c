@@ -1,0 +1,355 @@
+/*
+ * secret.c - randomness, wiped memory and files that hold secrets.
+ */
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "base/secret.h"
+
+/* Largest file taken for a kept secret (bytes). */
+#define KEPT_SECRET_MAX 65536
+
+static int create_kept(const char *, size_t);
+static int random_suffix(const char *, char *, size_t);
+static int write_random(const char *, size_t);
+static int write_all(int, const char *, size_t);
+static int sync_folder_of(const char *);
+static void close_keep_errno(int);
+
+int
+secret_init(void)
+{
+	return (sodium_init() < 0 ? -1 : 0);
+}
+
+int
+secret_set(struct secret *s, const void *data, size_t len)
+{
+	uint8_t *copy;
+
+	if (len == SIZE_MAX || (copy = malloc(len + 1)) == NULL)
+		return (-1);
+	if (len > 0)
+		memcpy(copy, data, len);
+	copy[len] = '\0';
+	s->data = copy;
+	s->len = len;
+
+	return (0);
+}
+
+void
+secret_free(struct secret *s)
+{
+	secret_free_mem(s->data, s->len);
+	s->data = NULL;
+	s->len = 0;
+}
+
+void
+secret_chomp(struct secret *s)
+{
+	if (s->len > 0 && s->data[s->len - 1] == '\n') {
+		s->data[--s->len] = '\0';
+		if (s->len > 0 && s->data[s->len - 1] == '\r')
+			s->data[--s->len] = '\0';
+	}
+}
+
+void
+secret_wipe(void *p, size_t len)
+{
+	if (len > 0)
+		sodium_memzero(p, len);
+}
+
+void
+secret_free_mem(void *p, size_t len)
+{
+	if (p == NULL)
+		return;
+	secret_wipe(p, len);
+	free(p);
+}
+
+bool
+secret_equal(const void *a, size_t alen, const void *b, size_t blen)
+{
+	if (alen != blen)
+		return (false);
+
+	return (alen == 0 || sodium_memcmp(a, b, alen) == 0);
+}
+
+void
+secret_random(void *buf, size_t len)
+{
+	randombytes_buf(buf, len);
+}
+
+void
+secret_uuid4(char out[UUID_LEN + 1])
+{
+	uint8_t b[16];
+	char hex[2 * sizeof(b) + 1];
+
+	randombytes_buf(b, sizeof(b));
+	b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
+	b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
+	sodium_bin2hex(hex, sizeof(hex), b, sizeof(b));
+	(void)snprintf(out, UUID_LEN + 1, "%.8s-%.4s-%.4s-%.4s-%.12s", hex,
+	    hex + 8, hex + 12, hex + 16, hex + 20);
+	sodium_memzero(b, sizeof(b));
+	sodium_memzero(hex, sizeof(hex));
+}
+
+/*
+ * Reads instead of trusting the file's size: what is named may be a pipe, and
+ * a file may grow meanwhile.
+ */
+int
+secret_read_file(const char *path, size_t max, struct secret *s)
+{
+	uint8_t *buf;
+	size_t len;
+	ssize_t n;
+	int fd, ret;
+
+	if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY)) == -1)
+		return (-1);
+
+	ret = -1;
+	len = 0;
+	if ((buf = malloc(max + 1)) == NULL)
+		goto cleanup;
+
+	/* One byte more than allowed tells a longer file from a full one. */
+	while (len <= max) {
+		n = read(fd, buf + len, max + 1 - len);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			goto cleanup;
+		if (n == 0)
+			break;
+		len += (size_t)n;
+	}
+
+	if (len > max)
+		errno = EFBIG;
+	else if (len == 0)
+		errno = ENODATA;
+	else
+		ret = secret_set(s, buf, len);
+
+cleanup:
+	secret_free_mem(buf, len);
+	close_keep_errno(fd);
+	return (ret);
+}
+
+int
+secret_read_kept(const char *path, struct secret *s)
+{
+	if (secret_read_file(path, KEPT_SECRET_MAX, s) == -1)
+		return (-1);
+	secret_chomp(s);
+	if (s->len == 0) {
+		secret_free(s);
+		errno = ENODATA;
+		return (-1);
+	}
+
+	return (0);
+}
+
+/*
+ * Whoever links its file to the final name first has made the secret; all
+ * others find it there. After a few rounds of the file coming and going
+ * somebody is removing it, which is reported as it stands.
+ */
+int
+secret_load_or_create(
+    const char *path, size_t len, struct secret *s, bool *created)
+{
+	int tries;
+
+	*created = false;
+	for (tries = 0; tries < 3; tries++) {
+		if (secret_read_kept(path, s) == 0)
+			return (0);
+		if (errno != ENOENT)
+			return (-1);
+		if (create_kept(path, len) == 0) {
+			*created = true;
+			return (secret_read_kept(path, s));
+		}
+		if (errno != EEXIST)
+			return (-1);
+	}
+
+	return (-1);
+}
+
+int
+secret_harden_process(void)
+{
+	struct rlimit none = {0, 0};
+
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)
+		return (-1);
+
+	return (setrlimit(RLIMIT_CORE, &none));
+}
+
+/*
+ * Write the secret under a name of its own, then give it the final name with
+ * link(), which fails with EEXIST instead of replacing. So the final name
+ * never stands for half a secret.
+ */
+static int
+create_kept(const char *path, size_t len)
+{
+	char temporary[PATH_MAX];
+	int ret;
+
+	if (random_suffix(path, temporary, sizeof(temporary)) == -1)
+		return (-1);
+	if (write_random(temporary, len) == -1)
+		return (-1);
+
+	ret = link(temporary, path);
+	if (ret == 0)
+		ret = sync_folder_of(path);
+	if (unlink(temporary) == -1 && ret == 0)
+		ret = -1;
+
+	return (ret);
+}
+
+/* path + ".tmp-" and 64 random bits. */
+static int
+random_suffix(const char *path, char *out, size_t size)
+{
+	uint8_t b[8];
+	char hex[2 * sizeof(b) + 1];
+	int n;
+
+	randombytes_buf(b, sizeof(b));
+	sodium_bin2hex(hex, sizeof(hex), b, sizeof(b));
+	n = snprintf(out, size, "%s.tmp-%s", path, hex);
+	if (n < 0 || (size_t)n >= size) {
+		errno = ENAMETOOLONG;
+		return (-1);
+	}
+
+	return (0);
+}
+
+/* A new file with len random bytes in hexadecimal and a line end, on disk when
+ * this returns 0, and gone when it returns -1. */
+static int
+write_random(const char *path, size_t len)
+{
+	uint8_t *bytes;
+	char *hex;
+	int fd, saved, ret;
+
+	fd = open(path,
+	    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY,
+	    0600);
+	if (fd == -1)
+		return (-1);
+
+	ret = -1;
+	bytes = malloc(len + 1);
+	hex = malloc(2 * len + 2);
+	if (bytes == NULL || hex == NULL)
+		goto cleanup;
+	randombytes_buf(bytes, len);
+	sodium_bin2hex(hex, 2 * len + 1, bytes, len);
+	hex[2 * len] = '\n';
+
+	/* The mode is ours, whatever the umask. */
+	if (fchmod(fd, 0600) == 0 && write_all(fd, hex, 2 * len + 1) == 0 &&
+	    fsync(fd) == 0)
+		ret = 0;
+
+cleanup:
+	secret_free_mem(bytes, len);
+	secret_free_mem(hex, 2 * len + 1);
+	close_keep_errno(fd);
+	if (ret == -1) {
+		saved = errno;
+		(void)unlink(path);
+		errno = saved;
+	}
+	return (ret);
+}
+
+static int
+write_all(int fd, const char *data, size_t len)
+{
+	ssize_t n;
+
+	while (len > 0) {
+		n = write(fd, data, len);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return (-1);
+		data += n;
+		len -= (size_t)n;
+	}
+
+	return (0);
+}
+
+/* A new name is only safe from a power cut once its folder is on disk. */
+static int
+sync_folder_of(const char *path)
+{
+	char folder[PATH_MAX];
+	const char *slash;
+	size_t len;
+	int fd, ret;
+
+	if ((slash = strrchr(path, '/')) == NULL) {
+		(void)snprintf(folder, sizeof(folder), ".");
+	} else {
+		len = slash == path ? 1 : (size_t)(slash - path);
+		if (len >= sizeof(folder)) {
+			errno = ENAMETOOLONG;
+			return (-1);
+		}
+		memcpy(folder, path, len);
+		folder[len] = '\0';
+	}
+
+	if ((fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1)
+		return (-1);
+	ret = fsync(fd);
+	close_keep_errno(fd);
+
+	return (ret);
+}
+
+static void
+close_keep_errno(int fd)
+{
+	int saved = errno;
+
+	(void)close(fd);
+	errno = saved;
+}

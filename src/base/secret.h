@@ -1,0 +1,85 @@
+/*
+ * secret.h - random numbers, memory that holds secrets, comparison in constant
+ * time. The one file besides auth/password.c that knows libsodium.
+ *
+ * secret_init() once per process before anything else; the rest from any
+ * thread.
+ */
+#ifndef CORGI_SECRET_H
+#define CORGI_SECRET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Length of a UUID in text, without the closing NUL (RFC 9562, section 4). */
+#define UUID_LEN 36
+
+/* A run of secret bytes on the heap. Not NUL-terminated text by contract,
+ * though one NUL always follows the last byte. */
+struct secret {
+	uint8_t *data;
+	size_t len;
+};
+
+/* Prepare the random source. Returns 0, or -1 when there is none. */
+int secret_init(void) __attribute__((warn_unused_result));
+
+/*
+ * Copy len bytes into s, which must be empty or zeroed. Returns 0, or -1
+ * when out of memory. Release with secret_free().
+ */
+int secret_set(struct secret *s, const void *data, size_t len)
+    __attribute__((warn_unused_result));
+
+/* Wipe, release and zero s. An empty s is fine. */
+void secret_free(struct secret *s);
+
+/* Drop one line end ("\n" or "\r\n") at the end, as editors leave it. */
+void secret_chomp(struct secret *s);
+
+/* Wipe memory in a way the compiler may not remove. */
+void secret_wipe(void *p, size_t len);
+
+/* Wipe and free() a heap block of len bytes. NULL is fine. */
+void secret_free_mem(void *p, size_t len);
+
+/* Whether two runs are equal; time depends on the lengths only. */
+bool secret_equal(const void *a, size_t alen, const void *b, size_t blen);
+
+/* Fill buf with len random bytes. */
+void secret_random(void *buf, size_t len);
+
+/* A version 4 UUID (RFC 9562, section 5.4) in lower case. */
+void secret_uuid4(char out[UUID_LEN + 1]);
+
+/*
+ * Read a whole file of at most max bytes into s. Returns 0, or -1 with errno
+ * set (EFBIG when it is longer, ENODATA when it is empty).
+ */
+int secret_read_file(const char *path, size_t max, struct secret *s)
+    __attribute__((warn_unused_result));
+
+/*
+ * Read the secret kept in path: the file without one line end at its end.
+ * Returns 0, or -1 with errno set (ENODATA when nothing is left).
+ */
+int secret_read_kept(const char *path, struct secret *s)
+    __attribute__((warn_unused_result));
+
+/*
+ * Read the secret kept in path, or make one of len random bytes (written as
+ * lower-case hexadecimal, mode 0600, complete or not at all, and one only
+ * even when several processes ask at once). *created says which. Returns 0,
+ * or -1 with errno set.
+ */
+int secret_load_or_create(const char *path, size_t len, struct secret *s,
+    bool *created) __attribute__((warn_unused_result));
+
+/*
+ * Keep this process out of core dumps and out of reach of other processes of
+ * the same user (PR_SET_DUMPABLE, RLIMIT_CORE). Returns 0 or -1 with errno.
+ */
+int secret_harden_process(void) __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,161 @@
+/*
+ * corgi.c - the life of the processes: what Kore calls in the parent and in
+ * the workers, and nothing else.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <kore/kore.h>
+#include <kore/http.h>
+
+#include "base/log.h"
+#include "http/export.h"
+#include "http/front.h"
+#include "http/guard.h"
+#include "http/offload.h"
+#include "http/service.h"
+
+/* The hooks, by the names Kore looks for. */
+CORGI_EXPORT void kore_parent_configure(int, char **);
+CORGI_EXPORT void kore_parent_teardown(void);
+CORGI_EXPORT void kore_worker_configure(void);
+CORGI_EXPORT void kore_worker_teardown(void);
+
+/*
+ * SIGTERM reaches a worker's event loop through this: Kore would end at once
+ * and drop what is under way.
+ */
+static struct {
+	struct kore_event evt; /* must stay first: what Kore's loop calls */
+	int fd;
+} termination = {.fd = -1};
+
+static void log_to_kore(enum log_level, const char *, void *);
+static void terminate(int);
+static void terminated(void *, int);
+static unsigned int thread_count(void);
+static void catch_termination(void);
+
+void
+kore_parent_configure(int argc, char **argv)
+{
+	char error[GUARD_ERROR_MAX];
+
+	(void)argc;
+	(void)argv;
+
+	/* Whoever reads the log through a pipe wants lines when they happen,
+	 * and the workers inherit the setting. */
+	(void)setvbuf(stdout, NULL, _IOLBF, 0);
+	log_open(log_to_kore, NULL, LOG_LEVEL_INFO);
+
+	/* A reload would replace this module under the running threads. */
+	(void)signal(SIGHUP, SIG_IGN);
+
+	if (guard_check(error) == -1)
+		fatalx("corgi: %s", error);
+	service_start();
+}
+
+void
+kore_parent_teardown(void)
+{
+	service_stop();
+}
+
+void
+kore_worker_configure(void)
+{
+	const struct config *config = &service_get()->config;
+
+	(void)signal(SIGHUP, SIG_IGN);
+	front_init(config);
+	if (offload_start(
+		thread_count(), config->queue, service_store_release) == -1)
+		fatal("cannot start the background threads: %s", errno_s);
+	catch_termination();
+}
+
+void
+kore_worker_teardown(void)
+{
+	offload_stop();
+	service_stop();
+}
+
+static void
+log_to_kore(enum log_level level, const char *line, void *ctx)
+{
+	static const int priorities[] = {
+	    [LOG_LEVEL_DEBUG] = LOG_DEBUG,
+	    [LOG_LEVEL_INFO] = LOG_INFO,
+	    [LOG_LEVEL_NOTICE] = LOG_NOTICE,
+	    [LOG_LEVEL_WARNING] = LOG_WARNING,
+	    [LOG_LEVEL_ERR] = LOG_ERR,
+	};
+
+	(void)ctx;
+	kore_log(priorities[level], "%s: %s", log_level_name(level), line);
+}
+
+/* As many as there are cores to hash on, shared among the workers. */
+static unsigned int
+thread_count(void)
+{
+	unsigned int threads;
+
+	threads = service_get()->config.threads;
+	if (threads == 0)
+		threads = cpu_count;
+	return (threads > 0 ? threads : 1);
+}
+
+static void
+catch_termination(void)
+{
+	struct sigaction action;
+
+	termination.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (termination.fd == -1)
+		fatal("eventfd: %s", errno_s);
+	termination.evt.type = KORE_TYPE_TASK;
+	termination.evt.handle = terminated;
+	kore_platform_event_level_read(termination.fd, &termination);
+
+	memset(&action, 0, sizeof(action));
+	action.sa_handler = terminate;
+	(void)sigfillset(&action.sa_mask);
+	if (sigaction(SIGTERM, &action, NULL) == -1 ||
+	    sigaction(SIGINT, &action, NULL) == -1 ||
+	    sigaction(SIGQUIT, &action, NULL) == -1)
+		fatal("sigaction: %s", errno_s);
+}
+
+/* Signal handler: only what is safe there. */
+static void
+terminate(int sig)
+{
+	uint64_t one = 1;
+	int saved = errno;
+
+	(void)sig;
+	if (write(termination.fd, &one, sizeof(one)) == -1)
+		sig_recv = SIGTERM;
+	errno = saved;
+}
+
+static void
+terminated(void *arg, int error)
+{
+	uint64_t count;
+
+	(void)arg;
+	(void)error;
+	if (read(termination.fd, &count, sizeof(count)) == -1)
+		return;
+	log_line(LOG_LEVEL_NOTICE, "stopping: finishing what is under way");
+	front_drain();
+}

@@ -1,0 +1,177 @@
+#include <stdbool.h>
+#include <string.h>
+#include <strings.h>
+
+#include "http/credentials.h"
+
+/* The fields of the schema; both are required, non-empty strings. */
+static const char *const fields[] = {"username", "password"};
+
+#define FIELDS (sizeof(fields) / sizeof(fields[0]))
+
+/* What a walk over the members carries along. */
+struct unknowns {
+	jdoc *errors;
+	bool failed; /* out of memory */
+};
+
+static bool media_type_is_json(const struct h1_request *);
+static enum error_code validate(const jdoc *, jdoc **);
+static const char *field_fault(const jdoc *);
+static bool note_unknown(const char *, size_t, const jdoc *, void *);
+static int add_error(jdoc *, const char *, size_t, const char *);
+static int take(const jdoc *, const char *, struct secret *);
+
+enum error_code
+credentials_read(
+    const struct h1_request *request, struct credentials *out, jdoc **errors)
+{
+	char error[JDOC_ERROR_MAX];
+	enum error_code code;
+	jdoc *doc;
+
+	memset(out, 0, sizeof(*out));
+	*errors = NULL;
+	if (!media_type_is_json(request))
+		return (ERR_MEDIA_TYPE);
+	doc = jdoc_parse(request->body, request->body_len, 0, error);
+	if (doc == NULL)
+		return (ERR_JSON);
+
+	code = validate(doc, errors);
+	if (code == ERR_NONE &&
+	    (take(doc, "username", &out->username) == -1 ||
+		take(doc, "password", &out->password) == -1)) {
+		credentials_free(out);
+		code = ERR_INTERNAL;
+	}
+	jdoc_free(doc);
+	return (code);
+}
+
+void
+credentials_free(struct credentials *c)
+{
+	secret_free(&c->username);
+	secret_free(&c->password);
+}
+
+/* application/json or application/<anything>+json, parameters dropped. */
+static bool
+media_type_is_json(const struct h1_request *request)
+{
+	static const char prefix[] = "application/", suffix[] = "+json";
+	const struct h1_field *field;
+	const char *type;
+	size_t len;
+
+	field = h1_find(request, "content-type");
+	if (field == NULL)
+		return (false);
+	type = field->value;
+	len = strcspn(type, ";");
+	while (len > 0 && (type[len - 1] == ' ' || type[len - 1] == '\t'))
+		len--;
+
+	if (len < sizeof(prefix) - 1 ||
+	    strncasecmp(type, prefix, sizeof(prefix) - 1) != 0)
+		return (false);
+	type += sizeof(prefix) - 1;
+	len -= sizeof(prefix) - 1;
+	if (len == 4 && strncasecmp(type, "json", 4) == 0)
+		return (true);
+	return (len >= sizeof(suffix) - 1 &&
+	    strncasecmp(type + len - (sizeof(suffix) - 1), suffix,
+		sizeof(suffix) - 1) == 0);
+}
+
+/* All faults at once, as the schema would report them. */
+static enum error_code
+validate(const jdoc *doc, jdoc **errors)
+{
+	struct unknowns unknowns;
+	const char *text;
+	size_t i;
+
+	unknowns.errors = jdoc_new_object();
+	unknowns.failed = unknowns.errors == NULL;
+	if (jdoc_type_of(doc) != JDOC_OBJECT) {
+		unknowns.failed |= add_error(unknowns.errors, "_schema", 7,
+				       "Invalid input type.") == -1;
+	} else {
+		for (i = 0; i < FIELDS; i++) {
+			text = field_fault(jdoc_member(doc, fields[i]));
+			if (text != NULL)
+				unknowns.failed |=
+				    add_error(unknowns.errors, fields[i],
+					strlen(fields[i]), text) == -1;
+		}
+		jdoc_each(doc, note_unknown, &unknowns);
+	}
+
+	if (unknowns.failed) {
+		jdoc_free(unknowns.errors);
+		return (ERR_INTERNAL);
+	}
+	if (jdoc_count(unknowns.errors) == 0) {
+		jdoc_free(unknowns.errors);
+		return (ERR_NONE);
+	}
+	*errors = unknowns.errors;
+	return (ERR_VALIDATION);
+}
+
+/* What is wrong with the value of a field, or NULL. */
+static const char *
+field_fault(const jdoc *value)
+{
+	size_t len;
+
+	if (value == NULL)
+		return ("Missing data for required field.");
+	if (jdoc_type_of(value) == JDOC_NULL)
+		return ("Field may not be null.");
+	if (jdoc_type_of(value) != JDOC_STRING)
+		return ("Not a valid string.");
+	(void)jdoc_string(value, &len);
+	return (len == 0 ? "Shorter than minimum length 1." : NULL);
+}
+
+static bool
+note_unknown(const char *name, size_t len, const jdoc *value, void *ctx)
+{
+	struct unknowns *unknowns = ctx;
+	size_t i;
+
+	(void)value;
+	for (i = 0; i < FIELDS; i++)
+		if (len == strlen(fields[i]) &&
+		    memcmp(name, fields[i], len) == 0)
+			return (true);
+	unknowns->failed |=
+	    add_error(unknowns->errors, name, len, "Unknown field.") == -1;
+	return (!unknowns->failed);
+}
+
+static int
+add_error(jdoc *errors, const char *name, size_t len, const char *text)
+{
+	jdoc *list;
+
+	list = jdoc_new_array();
+	if (jdoc_append(list, jdoc_new_string(text, strlen(text))) == -1) {
+		jdoc_free(list);
+		return (-1);
+	}
+	return (jdoc_set_n(errors, name, len, list));
+}
+
+static int
+take(const jdoc *doc, const char *name, struct secret *out)
+{
+	const char *text;
+	size_t len;
+
+	text = jdoc_string(jdoc_member(doc, name), &len);
+	return (secret_set(out, text, len));
+}

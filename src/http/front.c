@@ -1,0 +1,388 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include <kore/kore.h>
+#include <kore/http.h>
+
+#include "base/clock.h"
+#include "http/export.h"
+#include "http/front_internal.h"
+
+/* Header lines a request may have; Kore itself would drop those after 23. */
+#define FIELDS_MAX 128
+
+/* How often a draining worker looks whether it may end. */
+#define DRAIN_CHECK_MS 20
+
+struct front_worker front_worker;
+
+static void front_event(void *arg, int error);
+static void front_gone(struct connection *c);
+static void front_run(struct front *fr);
+static bool front_step(struct front *fr);
+static bool
+front_feed(struct front *fr, const uint8_t *data, size_t len, size_t *used);
+static void front_run_ready(void *arg, u_int64_t now);
+static void front_tick(void *arg, u_int64_t kore_now);
+static void front_expire(struct front *fr, int64_t now);
+static void front_drain_check(void *arg, u_int64_t kore_now);
+static void front_release(struct front *fr);
+static void front_reap(void);
+static bool address_is_full(const struct connection *c);
+
+void
+front_init(const struct config *config)
+{
+	front_worker.config = config;
+	front_worker.limits.target_max = http_header_max;
+	front_worker.limits.head_max = http_header_max;
+	front_worker.limits.fields_max = FIELDS_MAX;
+	front_worker.limits.body_max = http_body_max;
+	TAILQ_INIT(&front_worker.fronts);
+	TAILQ_INIT(&front_worker.orphans);
+	TAILQ_INIT(&front_worker.ready);
+	TAILQ_INIT(&front_worker.dead);
+	(void)kore_timer_add(front_tick, FRONT_TICK_MS, NULL, 0);
+}
+
+CORGI_EXPORT void
+front_connect(struct connection *c)
+{
+	struct front *fr;
+
+	/* Kore lets one worker accept until it is full; take turns instead. */
+	kore_worker_make_busy();
+
+	fr = calloc(1, sizeof(*fr));
+	if (fr == NULL || address_is_full(c) ||
+	    (fr->parser = h1_new(&front_worker.limits)) == NULL) {
+		free(fr);
+		kore_connection_disconnect(c);
+		return;
+	}
+	fr->c = c;
+	fr->state = FRONT_READING;
+	fr->deadline = clock_monotonic_ms() + http_header_timeout * 1000;
+	TAILQ_INSERT_TAIL(&front_worker.fronts, fr, list);
+
+	c->proto = CONN_PROTO_HTTP;
+	c->state = CONN_STATE_ESTABLISHED;
+	c->http_timeout = 0;
+	c->idle_timer.length = UINT64_MAX;
+	c->hdlr_extra = fr;
+	c->disconnect = front_gone;
+	c->evt.handle = front_event;
+
+	/* A TLS record may already hold the first request. */
+	if (c->ssl != NULL)
+		front_wake(fr);
+}
+
+void
+front_drain(void)
+{
+	struct front *fr, *next;
+
+	if (front_worker.draining)
+		return;
+	front_worker.draining = true;
+	front_worker.drain_deadline = clock_monotonic_ms() +
+	    (int64_t)front_worker.config->shutdown_seconds * 1000;
+	kore_platform_disable_accept();
+
+	for (fr = TAILQ_FIRST(&front_worker.fronts); fr != NULL; fr = next) {
+		next = TAILQ_NEXT(fr, list);
+		if (fr->state == FRONT_READING &&
+		    h1_state(fr->parser) == H1_IDLE && fr->backlog_len == 0 &&
+		    !(fr->c->evt.flags & KORE_EVENT_READ))
+			front_io_abort(fr);
+	}
+	(void)kore_timer_add(front_drain_check, DRAIN_CHECK_MS, NULL, 0);
+}
+
+bool
+front_draining(void)
+{
+	return (front_worker.draining);
+}
+
+/*
+ * The end of the peer's side comes as an error from the event loop, together
+ * with data that it may have sent before: a client that shuts down after its
+ * request still gets its answer.
+ */
+static void
+front_event(void *arg, int error)
+{
+	struct connection *c = arg;
+	struct front *fr = c->hdlr_extra;
+
+	front_reap();
+	if (fr == NULL)
+		return;
+	if (error) {
+		fr->hangup = true;
+		c->evt.flags |= KORE_EVENT_READ;
+	}
+	front_run(fr);
+}
+
+/* Kore is about to close the connection. */
+static void
+front_gone(struct connection *c)
+{
+	struct front *fr = c->hdlr_extra;
+
+	if (fr == NULL)
+		return;
+	c->hdlr_extra = NULL;
+	fr->c = NULL;
+	fr->state = FRONT_GONE;
+	front_backlog_drop(fr);
+	if (fr->is_ready) {
+		TAILQ_REMOVE(&front_worker.ready, fr, ready);
+		fr->is_ready = false;
+	}
+	TAILQ_REMOVE(&front_worker.fronts, fr, list);
+	if (fr->req != NULL)
+		TAILQ_INSERT_TAIL(&front_worker.orphans, fr, list);
+	else
+		TAILQ_INSERT_TAIL(&front_worker.dead, fr, list);
+}
+
+/* Do all that can be done on a connection without waiting. */
+static void
+front_run(struct front *fr)
+{
+	while (front_io_flush(fr)) {
+		switch (fr->state) {
+		case FRONT_READING:
+			/* A client that does not read its answers is not
+			 * given more of them. */
+			if (front_io_pending(fr) || !front_step(fr))
+				return;
+			break;
+		case FRONT_CLOSING:
+			if (front_io_pending(fr))
+				return;
+			fr->deadline = clock_monotonic_ms() + FRONT_DISCARD_MS;
+			front_io_shutdown(fr);
+			break;
+		case FRONT_DISCARDING:
+			front_io_discard(fr);
+			return;
+		case FRONT_EXCHANGE:
+		case FRONT_GONE:
+			return;
+		}
+	}
+}
+
+/* Take the next bytes, if there are any; returns false when there are not. */
+static bool
+front_step(struct front *fr)
+{
+	static uint8_t scratch[FRONT_READ_MAX];
+	size_t len, used;
+
+	if (fr->backlog_len > 0) {
+		len = fr->backlog_len - fr->backlog_off;
+		if (front_feed(fr, fr->backlog + fr->backlog_off, len, &used))
+			fr->backlog_off += used;
+		if (fr->backlog_off == fr->backlog_len)
+			front_backlog_drop(fr);
+		return (true);
+	}
+
+	switch (front_io_read(fr, scratch, sizeof(scratch), &len)) {
+	case FRONT_READ_DATA:
+		if (front_feed(fr, scratch, len, &used))
+			front_backlog_put(fr, scratch + used, len - used);
+		return (true);
+	case FRONT_READ_LATER:
+		return (false);
+	case FRONT_READ_END:
+	case FRONT_READ_FAILED:
+		front_io_abort(fr);
+		break;
+	}
+	return (false);
+}
+
+/*
+ * Feed the parser and act on a request that is complete or refused. Returns
+ * false when the rest of the bytes is of no more use.
+ */
+static bool
+front_feed(struct front *fr, const uint8_t *data, size_t len, size_t *used)
+{
+	enum h1_state before;
+
+	before = h1_state(fr->parser);
+	*used = h1_feed(fr->parser, data, len);
+
+	switch (h1_state(fr->parser)) {
+	case H1_DONE:
+		front_dispatch(fr);
+		break;
+	case H1_ERROR:
+		front_error(fr, h1_fault(fr->parser));
+		break;
+	case H1_BODY:
+		if (before != H1_BODY)
+			fr->deadline =
+			    clock_monotonic_ms() + http_body_timeout * 1000;
+		if (h1_wants_continue(fr->parser))
+			reply_continue(fr->c);
+		break;
+	case H1_HEAD:
+		if (before == H1_IDLE)
+			fr->deadline =
+			    clock_monotonic_ms() + http_header_timeout * 1000;
+		break;
+	case H1_IDLE:
+		break;
+	}
+	return (fr->state == FRONT_READING || fr->state == FRONT_EXCHANGE);
+}
+
+/*
+ * Go on with a connection in the next turn of the event loop: from within a
+ * request's end the next request may not be started.
+ */
+void
+front_wake(struct front *fr)
+{
+	if (fr->is_ready)
+		return;
+	fr->is_ready = true;
+	TAILQ_INSERT_TAIL(&front_worker.ready, fr, ready);
+	if (!front_worker.ready_armed) {
+		front_worker.ready_armed = true;
+		(void)kore_timer_add(
+		    front_run_ready, 0, NULL, KORE_TIMER_ONESHOT);
+	}
+}
+
+static void
+front_run_ready(void *arg, u_int64_t now)
+{
+	struct front *fr;
+
+	(void)arg;
+	(void)now;
+	front_worker.ready_armed = false;
+	while ((fr = TAILQ_FIRST(&front_worker.ready)) != NULL) {
+		TAILQ_REMOVE(&front_worker.ready, fr, ready);
+		fr->is_ready = false;
+		front_run(fr);
+	}
+}
+
+static void
+front_tick(void *arg, u_int64_t kore_now)
+{
+	struct front *fr, *next;
+	int64_t now;
+
+	(void)arg;
+	(void)kore_now;
+	front_reap();
+	now = clock_monotonic_ms();
+	for (fr = TAILQ_FIRST(&front_worker.fronts); fr != NULL; fr = next) {
+		next = TAILQ_NEXT(fr, list);
+		front_expire(fr, now);
+	}
+}
+
+/* Hold one connection to its deadlines. */
+static void
+front_expire(struct front *fr, int64_t now)
+{
+	struct fault fault;
+
+	if (!front_io_pending(fr)) {
+		fr->stalled_at = 0;
+	} else if (fr->stalled_at == 0) {
+		fr->stalled_at = now;
+	} else if (now - fr->stalled_at >= FRONT_STALL_MS) {
+		front_io_abort(fr);
+		return;
+	}
+
+	if (fr->deadline == 0 || now < fr->deadline)
+		return;
+	if (fr->state == FRONT_READING && h1_state(fr->parser) != H1_IDLE) {
+		(void)fault_set(&fault, ERR_TIMEOUT, NULL);
+		front_error(fr, &fault);
+		front_run(fr);
+	} else if (fr->state != FRONT_EXCHANGE && fr->state != FRONT_CLOSING) {
+		front_io_abort(fr);
+	}
+}
+
+/* Once nothing is under way any more, let Kore's loop end as on SIGTERM. */
+static void
+front_drain_check(void *arg, u_int64_t kore_now)
+{
+	struct front *fr;
+	bool busy;
+
+	(void)arg;
+	(void)kore_now;
+	busy = false;
+	TAILQ_FOREACH (fr, &front_worker.fronts, list) {
+		if (fr->state == FRONT_EXCHANGE || front_io_pending(fr) ||
+		    (fr->state == FRONT_READING &&
+			h1_state(fr->parser) != H1_IDLE))
+			busy = true;
+	}
+	if (!busy || clock_monotonic_ms() >= front_worker.drain_deadline)
+		sig_recv = SIGTERM;
+}
+
+static void
+front_release(struct front *fr)
+{
+	front_backlog_drop(fr);
+	h1_free(fr->parser);
+	free(fr);
+}
+
+/* Free what is over. Called where nobody up the stack holds a front. */
+static void
+front_reap(void)
+{
+	struct front *fr;
+
+	while ((fr = TAILQ_FIRST(&front_worker.dead)) != NULL) {
+		TAILQ_REMOVE(&front_worker.dead, fr, list);
+		front_release(fr);
+	}
+}
+
+/* Whether the peer's address holds as many connections as it may. */
+static bool
+address_is_full(const struct connection *c)
+{
+	const struct front *fr;
+	unsigned int max, count;
+
+	max = front_worker.config->connections_per_address;
+	if (max == 0)
+		return (false);
+
+	count = 0;
+	TAILQ_FOREACH (fr, &front_worker.fronts, list) {
+		if (fr->c->family != c->family)
+			continue;
+		if (c->family == AF_INET
+			? fr->c->addr.ipv4.sin_addr.s_addr ==
+			    c->addr.ipv4.sin_addr.s_addr
+			: memcmp(&fr->c->addr.ipv6.sin6_addr,
+			      &c->addr.ipv6.sin6_addr,
+			      sizeof(c->addr.ipv6.sin6_addr)) == 0)
+			count++;
+	}
+	return (count >= max);
+}

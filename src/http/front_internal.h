@@ -1,0 +1,130 @@
+/*
+ * front_internal.h - the state of one connection, shared by the parts of
+ * the front: front.c (the connection), front_exchange.c (a request and its
+ * answer) and front_io.c (the socket). Event loop only.
+ */
+#ifndef CORGI_FRONT_INTERNAL_H
+#define CORGI_FRONT_INTERNAL_H
+
+#include <sys/queue.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "http/front.h"
+
+/* Most bytes taken from a socket in one go. */
+#define FRONT_READ_MAX 16384
+
+/* After the last answer: how much is still read and thrown away, and for how
+ * long, so that the answer is not lost to a reset (RFC 9112, section 9.6). */
+#define FRONT_DISCARD_MAX (256 * 1024)
+#define FRONT_DISCARD_MS  2000
+
+/* How long a client may leave an answer unread. */
+#define FRONT_STALL_MS 30000
+
+/* How often deadlines are looked at. */
+#define FRONT_TICK_MS 500
+
+enum front_state {
+	FRONT_READING,    /* waiting for, or in the middle of, a request */
+	FRONT_EXCHANGE,   /* Kore has the request; nothing is read */
+	FRONT_CLOSING,    /* the last answer is on its way out */
+	FRONT_DISCARDING, /* answer sent; reading until the client is done */
+	FRONT_GONE        /* the connection is over */
+};
+
+struct front_value {
+	void *value;
+	void (*release)(void *);
+};
+
+struct front {
+	TAILQ_ENTRY(front) list;  /* all of the worker, or the orphans */
+	TAILQ_ENTRY(front) ready; /* those that can go on at once */
+	bool is_ready;
+
+	struct connection *c;     /* NULL once the connection is over */
+	struct http_request *req; /* Kore's request while in an exchange */
+	enum front_state state;
+
+	h1_parser *parser;
+	uint8_t *backlog; /* bytes received beyond the request */
+	size_t backlog_off;
+	size_t backlog_len;
+
+	bool hangup;           /* the peer ended its side: read on to its end */
+	bool answered;         /* the request under way has its answer */
+	bool close_after;      /* no further request on this connection */
+	unsigned int requests; /* taken so far */
+	int64_t deadline;      /* of the current state; 0: none */
+	int64_t stalled_at;    /* since when an answer waits; 0: it does not */
+	size_t discarded;      /* bytes */
+
+	struct front_value slots[FRONT_SLOTS];
+};
+
+TAILQ_HEAD(front_list, front);
+
+/* All that a worker's front shares: one per process. */
+extern struct front_worker {
+	const struct config *config;
+	struct h1_limits limits;
+	struct front_list fronts;  /* with a connection */
+	struct front_list orphans; /* connection gone, request not yet */
+	struct front_list ready;   /* can go on without an event */
+	struct front_list dead;    /* to be freed when nobody looks */
+	bool ready_armed;          /* a timer will look at the ready ones */
+	bool draining;
+	int64_t drain_deadline;
+} front_worker;
+
+/* A request is complete: answer it here, or give it to Kore. */
+void front_dispatch(struct front *fr);
+
+/* The bytes are no request, or took too long: say so and close. */
+void front_error(struct front *fr, const struct fault *fault);
+
+/*
+ * Go on with a connection in the next turn of the event loop: from within a
+ * request's end the next request may not be started.
+ */
+void front_wake(struct front *fr);
+
+/* What a read brought. */
+enum front_read {
+	FRONT_READ_DATA,
+	FRONT_READ_LATER, /* nothing there now */
+	FRONT_READ_END,   /* the peer sends no more */
+	FRONT_READ_FAILED
+};
+
+/* Read up to size bytes from the socket, through TLS where that is on. */
+enum front_read
+front_io_read(struct front *fr, uint8_t *buf, size_t size, size_t *len);
+
+/*
+ * Send what is queued. Returns false when the connection is over, in which
+ * case fr->state is FRONT_GONE.
+ */
+bool front_io_flush(struct front *fr);
+
+/* Whether answers still wait to be sent. */
+bool front_io_pending(const struct front *fr);
+
+/* End our side; what the peer still sends is discarded from now on. */
+void front_io_shutdown(struct front *fr);
+
+/* Read and throw away, up to the limit; then the connection is over. */
+void front_io_discard(struct front *fr);
+
+/* End the connection without further ado. */
+void front_io_abort(struct front *fr);
+
+/* Keep bytes that belong to later requests. */
+void front_backlog_put(struct front *fr, const uint8_t *data, size_t len);
+void front_backlog_drop(struct front *fr);
+
+#endif

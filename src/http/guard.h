@@ -1,0 +1,70 @@
+/*
+ * guard.h - the guard that kore.conf declares, and the handlers behind it.
+ *
+ * kore.conf binds guard_verify as a validator, an authentication block of type
+ * "request" to it, and a route to the block; the block's authentication_value
+ * says what is asked for, in words:
+ *
+ *	access		a valid access token
+ *
+ * A handler behind the guard is written with GUARDED_HANDLER: it is given the
+ * verified claims and cannot be called without them. guard_check() refuses a
+ * configuration in which such a handler stands on a route that has no sound
+ * authentication block.
+ */
+#ifndef CORGI_GUARD_H
+#define CORGI_GUARD_H
+
+#include "auth/token.h"
+#include "http/export.h"
+
+struct http_request;
+
+/* Longest sentence of guard_check(), with the NUL (bytes). */
+#define GUARD_ERROR_MAX 512
+
+typedef int (*guarded_handler)(struct http_request *, const struct claims *);
+
+/*
+ * Define a handler that serves protected data:
+ *
+ *	GUARDED_HANDLER(handle_me)
+ *	{
+ *		return (reply_with_something_about(req, claims));
+ *	}
+ *
+ * kore.conf names it like any handler. Its name is also noted in a section of
+ * the module, which is how guard_check() knows that it must be guarded.
+ */
+#define GUARDED_HANDLER(name)                                                  \
+	static int name##_guarded(                                             \
+	    struct http_request *, const struct claims *);                     \
+	CORGI_EXPORT int name(struct http_request *);                          \
+	static const char *const name##_noted                                  \
+	    __attribute__((section("corgi_guarded"), used)) = #name;           \
+	CORGI_EXPORT int name(struct http_request *req)                        \
+	{                                                                      \
+		return (guard_run(req, name##_guarded));                       \
+	}                                                                      \
+	static int name##_guarded(                                             \
+	    struct http_request *req, const struct claims *claims)
+
+/*
+ * Kore's validator callback, named in kore.conf. Answers the request itself
+ * and returns KORE_RESULT_ERROR when it refuses. Event loop.
+ */
+CORGI_EXPORT int guard_verify(struct http_request *req, char *unused);
+
+/* Call a guarded handler with the guard's claims; without them answer 500 and
+ * serve nothing. Event loop; for GUARDED_HANDLER. */
+int guard_run(struct http_request *req, guarded_handler handler);
+
+/*
+ * Check every listener, route and authentication block of the configuration
+ * and log one line per route. Parent, after the configuration is parsed.
+ * Returns 0, or -1 with a sentence that names the route or listener at fault.
+ */
+int
+guard_check(char error[GUARD_ERROR_MAX]) __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,37 @@
+/*
+ * offload.h - background threads for what the event loop must not wait for:
+ * password hashing and the store. One pool per worker process, with a bounded
+ * queue.
+ */
+#ifndef CORGI_OFFLOAD_H
+#define CORGI_OFFLOAD_H
+
+#include <sys/queue.h>
+
+/*
+ * One piece of work; the first member of the caller's own struct. run() is
+ * called on a background thread with that thread's own pointer, NULL at first
+ * and kept between jobs (a store handle, say). done() follows on the event
+ * loop, always, and owns the job from then on.
+ */
+struct offload_job {
+	void (*run)(struct offload_job *job, void **local);
+	void (*done)(struct offload_job *job);
+	TAILQ_ENTRY(offload_job) list;
+};
+
+/*
+ * Start the pool: threads of them (at least one), queue jobs at most waiting.
+ * release() gives back a thread's own pointer when the pool ends. Call once,
+ * in the worker. Returns 0, or -1 with errno set.
+ */
+int offload_start(unsigned int threads, unsigned int queue,
+    void (*release)(void *local)) __attribute__((warn_unused_result));
+
+/* Hand in a job. Returns 0, or -1 when the queue is full. Event loop only. */
+int offload_submit(struct offload_job *job) __attribute__((warn_unused_result));
+
+/* Finish the jobs that run, drop those that wait, end the threads. */
+void offload_stop(void);
+
+#endif

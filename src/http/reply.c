@@ -1,0 +1,270 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <kore/kore.h>
+#include <kore/http.h>
+
+#include "base/log.h"
+#include "http/reply.h"
+
+/* Seconds a client waits before it tries a busy service again. */
+#define RETRY_AFTER_SECONDS 1
+
+/* Room for status line and headers: the longest challenge and Allow fit. */
+#define HEAD_MAX 2048
+
+/*
+ * What the page may do: load its own script and style, talk to its own
+ * origin, and nothing else (CSP Level 3).
+ */
+#define CONTENT_SECURITY_POLICY                                                \
+	"default-src 'none'; script-src 'self'; style-src 'self'; "            \
+	"connect-src 'self'; img-src 'self' data:; base-uri 'none'; "          \
+	"form-action 'self'; frame-ancestors 'none'"
+
+/* A head under construction. Too long a head is a programming error. */
+struct head {
+	char text[HEAD_MAX];
+	size_t len;
+};
+
+static void head_add(struct head *, const char *, ...)
+    __attribute__((format(printf, 2, 3)));
+static const char *date_now(void);
+static void challenge_text(const struct fault *, const struct error_info *,
+    const struct config *, char *, size_t);
+static char *body_flask(const struct refusal *, const struct error_info *,
+    const struct config *, const char *, size_t *);
+static char *body_problem(
+    const struct refusal *, const struct error_info *, const char *, size_t *);
+static void log_refusal(const struct refusal *, const struct error_info *);
+
+void
+reply_write(struct connection *c, const struct reply *reply,
+    const struct reply_mode *mode)
+{
+	struct head h;
+
+	h.len = 0;
+	head_add(&h, "HTTP/1.1 %d %s\r\nDate: %s\r\nContent-Length: %zu\r\n",
+	    reply->status, error_reason(reply->status), date_now(), reply->len);
+	if (reply->type != NULL)
+		head_add(&h,
+		    "Content-Type: %s\r\nX-Content-Type-Options: nosniff\r\n",
+		    reply->type);
+	if (mode->close)
+		head_add(&h, "Connection: close\r\n");
+	if (reply->no_store)
+		head_add(&h, "Cache-Control: no-store\r\n");
+	if (reply->page)
+		head_add(&h,
+		    "Content-Security-Policy: " CONTENT_SECURITY_POLICY "\r\n"
+		    "Referrer-Policy: no-referrer\r\n"
+		    "Cache-Control: no-cache\r\n");
+	if (reply->allow != NULL)
+		head_add(&h, "Allow: %s\r\n", reply->allow);
+	if (reply->challenge != NULL)
+		head_add(&h, "WWW-Authenticate: %s\r\n", reply->challenge);
+	if (reply->retry_after != 0)
+		head_add(&h, "Retry-After: %u\r\n", reply->retry_after);
+	if (mode->tls && http_hsts_enable != 0)
+		head_add(&h, "Strict-Transport-Security: max-age=%llu\r\n",
+		    (unsigned long long)http_hsts_enable);
+	head_add(&h, "\r\n");
+
+	net_send_queue(c, h.text, h.len);
+	if (reply->len > 0 && !mode->head_only)
+		net_send_queue(c, reply->body, reply->len);
+}
+
+void
+reply_refuse(struct connection *c, const struct config *config,
+    const struct refusal *refusal, const struct reply_mode *mode)
+{
+	const struct error_info *info;
+	struct reply reply;
+	char text[REPLY_VALUE_MAX], challenge[REPLY_VALUE_MAX];
+	char *body;
+	bool rfc;
+
+	info = error_lookup(refusal->fault->code);
+	rfc = config->error_style == STYLE_RFC6750;
+	(void)fault_text(refusal->fault, config->header_name,
+	    config->header_type, text, sizeof(text));
+
+	memset(&reply, 0, sizeof(reply));
+	if (rfc) {
+		reply.status = info->rfc_status;
+		reply.type = "application/problem+json";
+		body = body_problem(refusal, info, text, &reply.len);
+	} else {
+		reply.status = info->status;
+		reply.type = "application/json";
+		body = body_flask(refusal, info, config, text, &reply.len);
+	}
+	if (body == NULL)
+		fatal("out of memory while refusing a request");
+	reply.body = body;
+	reply.allow = refusal->allow;
+	if (reply.status == 503)
+		reply.retry_after = RETRY_AFTER_SECONDS;
+
+	challenge_text(
+	    refusal->fault, info, config, challenge, sizeof(challenge));
+	if (challenge[0] != '\0')
+		reply.challenge = challenge;
+
+	log_refusal(refusal, info);
+	reply_write(c, &reply, mode);
+	free(body);
+}
+
+void
+reply_continue(struct connection *c)
+{
+	static const char interim[] = "HTTP/1.1 100 Continue\r\n\r\n";
+
+	net_send_queue(c, interim, sizeof(interim) - 1);
+}
+
+static void
+head_add(struct head *h, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(h->text + h->len, sizeof(h->text) - h->len, fmt, ap);
+	va_end(ap);
+
+	if (n < 0 || (size_t)n >= sizeof(h->text) - h->len)
+		fatal("the head of an answer is too long");
+	h->len += (size_t)n;
+}
+
+/* The Date header's value (RFC 9110, section 5.6.7), made once a second. */
+static const char *
+date_now(void)
+{
+	static char text[32];
+	static time_t made;
+	struct tm tm;
+	time_t now;
+
+	now = time(NULL);
+	if (now != made && gmtime_r(&now, &tm) != NULL) {
+		(void)strftime(
+		    text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &tm);
+		made = now;
+	}
+	return (text);
+}
+
+/*
+ * RFC 6750, section 3. The description is a quoted-string, so what would end
+ * it is replaced.
+ */
+static void
+challenge_text(const struct fault *fault, const struct error_info *info,
+    const struct config *config, char *out, size_t size)
+{
+	enum error_challenge challenge;
+	const char *error;
+	char text[REPLY_VALUE_MAX / 2], *p;
+
+	challenge = config->error_style == STYLE_RFC6750 ? info->rfc_challenge
+							 : info->challenge;
+	error = info->rfc_error != NULL ? info->rfc_error : "invalid_token";
+	out[0] = '\0';
+
+	switch (challenge) {
+	case CHALLENGE_NONE:
+		break;
+	case CHALLENGE_BARE:
+		(void)snprintf(out, size, "Bearer");
+		break;
+	case CHALLENGE_ERROR:
+		(void)fault_text(fault, config->header_name,
+		    config->header_type, text, sizeof(text));
+		for (p = text; *p != '\0'; p++)
+			if (*p == '"' || *p == '\\')
+				*p = '\'';
+		(void)snprintf(out, size,
+		    "Bearer error=\"%s\", error_description=\"%s\"", error,
+		    text);
+		break;
+	}
+}
+
+/* {"error": text}, {"msg": text}, or the fields at fault. */
+static char *
+body_flask(const struct refusal *refusal, const struct error_info *info,
+    const struct config *config, const char *text, size_t *len)
+{
+	const char *name;
+	jdoc *body, *value;
+	char *out;
+
+	name = info->body == BODY_MSG ? config->error_message_key : "error";
+	if (refusal->field_errors != NULL)
+		value = jdoc_copy(refusal->field_errors);
+	else
+		value = jdoc_new_string(text, strlen(text));
+
+	out = NULL;
+	body = jdoc_new_object();
+	if (jdoc_set(body, name, value) == 0)
+		out = jdoc_text(body, len);
+	jdoc_free(body);
+	return (out);
+}
+
+/* A problem document (RFC 9457, section 3). */
+static char *
+body_problem(const struct refusal *refusal, const struct error_info *info,
+    const char *text, size_t *len)
+{
+	char type[64];
+	const char *title;
+	jdoc *body;
+	char *out;
+
+	(void)snprintf(type, sizeof(type), "urn:corgi:problem:%s", info->name);
+	title = error_reason(info->rfc_status);
+
+	out = NULL;
+	body = jdoc_new_object();
+	if (jdoc_set(body, "type", jdoc_new_string(type, strlen(type))) == 0 &&
+	    jdoc_set(body, "title", jdoc_new_string(title, strlen(title))) ==
+		0 &&
+	    jdoc_set(body, "status", jdoc_new_integer(info->rfc_status)) == 0 &&
+	    jdoc_set(body, "detail", jdoc_new_string(text, strlen(text))) ==
+		0 &&
+	    (refusal->instance == NULL ||
+		jdoc_set(body, "instance",
+		    jdoc_new_string(
+			refusal->instance, strlen(refusal->instance))) == 0) &&
+	    (refusal->field_errors == NULL ||
+		jdoc_set(body, "errors", jdoc_copy(refusal->field_errors)) ==
+		    0))
+		out = jdoc_text(body, len);
+	jdoc_free(body);
+	return (out);
+}
+
+static void
+log_refusal(const struct refusal *refusal, const struct error_info *info)
+{
+	static const enum log_level levels[] = {
+	    [ERROR_LEVEL_DEBUG] = LOG_LEVEL_DEBUG,
+	    [ERROR_LEVEL_INFO] = LOG_LEVEL_INFO,
+	    [ERROR_LEVEL_ERR] = LOG_LEVEL_ERR,
+	};
+
+	log_line(levels[info->level], "refused %s: %s%s%s",
+	    refusal->instance != NULL ? refusal->instance : "-", info->name,
+	    refusal->fault->detail[0] != '\0' ? ": " : "",
+	    refusal->fault->detail);
+}

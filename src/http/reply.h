@@ -1,0 +1,60 @@
+/*
+ * reply.h - the one place that writes an answer to a connection.
+ *
+ * Event loop only. Bodies and header values are copied before a call returns.
+ */
+#ifndef CORGI_REPLY_H
+#define CORGI_REPLY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/config.h"
+#include "base/errors.h"
+#include "base/jdoc.h"
+
+struct connection;
+
+/* Room for one additional header line's value (bytes, with the NUL). */
+#define REPLY_VALUE_MAX 512
+
+/* An answer. Zeroed members are left out. */
+struct reply {
+	int status;
+	const char *type; /* Content-Type */
+	const void *body;
+	size_t len;
+	bool no_store;         /* Cache-Control: no-store (RFC 9111, 5.2.2.5) */
+	bool page;             /* a document for browsers: CSP and friends */
+	const char *allow;     /* Allow (RFC 9110, section 10.2.1) */
+	const char *challenge; /* WWW-Authenticate (RFC 9110, 11.6.1) */
+	unsigned int retry_after; /* Retry-After, seconds */
+};
+
+/* How an answer leaves. */
+struct reply_mode {
+	bool head_only;   /* the request was HEAD */
+	bool close;       /* the connection ends after this answer */
+	unsigned int tls; /* the connection is encrypted */
+};
+
+/* What a refusal needs besides its fault. All may be NULL. */
+struct refusal {
+	const struct fault *fault;
+	const char *instance;     /* path of the request (RFC 9457, 3.1.5) */
+	const char *allow;        /* with ERR_METHOD */
+	const jdoc *field_errors; /* with ERR_VALIDATION: {field: [text]} */
+};
+
+/* Queue an answer on a connection; the caller flushes. */
+void reply_write(struct connection *c, const struct reply *reply,
+    const struct reply_mode *mode);
+
+/* Queue the answer to a refusal, in the configured dialect. */
+void reply_refuse(struct connection *c, const struct config *config,
+    const struct refusal *refusal, const struct reply_mode *mode);
+
+/* Queue the interim answer 100 (RFC 9110, section 15.2.1). */
+void reply_continue(struct connection *c);
+
+#endif

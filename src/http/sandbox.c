@@ -1,0 +1,50 @@
+/*
+ * sandbox.c - what the workers may ask of the kernel beyond what Kore needs
+ * itself. Kore's filter kills a process that asks for anything else.
+ *
+ * SQLite reads, writes and locks files at positions and syncs them; the
+ * threads of the pool are made, given a priority and ended; the allocator
+ * moves memory between them.
+ */
+#include <sys/socket.h>
+
+#include <kore/kore.h>
+#include <kore/seccomp.h>
+
+#include "http/export.h"
+
+CORGI_EXPORT void kore_seccomp_hook(void);
+
+KORE_SECCOMP_FILTER("corgi",
+    /* SQLite: the database, its log and its locks. */
+    KORE_SYSCALL_ALLOW(pread64), KORE_SYSCALL_ALLOW(pwrite64),
+    KORE_SYSCALL_ALLOW(fsync), KORE_SYSCALL_ALLOW(fdatasync),
+    KORE_SYSCALL_ALLOW(ftruncate), KORE_SYSCALL_ALLOW(fallocate),
+    KORE_SYSCALL_ALLOW(fchmod), KORE_SYSCALL_ALLOW(fchown),
+    KORE_SYSCALL_ALLOW(newfstatat), KORE_SYSCALL_ALLOW(statx),
+    KORE_SYSCALL_ALLOW(unlinkat), KORE_SYSCALL_ALLOW(readlinkat),
+    KORE_SYSCALL_ALLOW(faccessat), KORE_SYSCALL_ALLOW(geteuid),
+    KORE_SYSCALL_ALLOW(sysinfo), KORE_SYSCALL_ALLOW(uname),
+    KORE_SYSCALL_ALLOW(gettimeofday),
+
+    /* The pool of threads. */
+    KORE_SYSCALL_ALLOW(clone), KORE_SYSCALL_ALLOW(clone3),
+    KORE_SYSCALL_ALLOW(set_robust_list), KORE_SYSCALL_ALLOW(rseq),
+    KORE_SYSCALL_ALLOW(sched_getaffinity), KORE_SYSCALL_ALLOW(sched_yield),
+    KORE_SYSCALL_ALLOW(setpriority), KORE_SYSCALL_ALLOW(gettid),
+    KORE_SYSCALL_ALLOW(tgkill), KORE_SYSCALL_ALLOW(eventfd2),
+    KORE_SYSCALL_ALLOW(mremap), KORE_SYSCALL_ALLOW(mlock),
+    KORE_SYSCALL_ALLOW(munlock), KORE_SYSCALL_ALLOW(prctl),
+
+    /* The front ends its side of a connection before it closes it. */
+    KORE_SYSCALL_ALLOW(shutdown), KORE_SYSCALL_ALLOW(rt_sigtimedwait),
+
+#if defined(__SANITIZE_ADDRESS__)
+    /* What the sanitizers' runtime asks for. */
+    KORE_SYSCALL_ALLOW(sched_getparam), KORE_SYSCALL_ALLOW(getrlimit),
+    KORE_SYSCALL_ALLOW(prlimit64), KORE_SYSCALL_ALLOW(ptrace),
+    KORE_SYSCALL_ALLOW(wait4), KORE_SYSCALL_ALLOW(readlink),
+    KORE_SYSCALL_ALLOW(getppid), KORE_SYSCALL_ALLOW(pipe2),
+    KORE_SYSCALL_ALLOW(mkdir),
+#endif
+);

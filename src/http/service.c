@@ -1,0 +1,161 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <kore/kore.h>
+
+#include "base/jdoc.h"
+#include "base/log.h"
+#include "http/service.h"
+
+#ifdef CORGI_DEV
+#define FLAVOR CONFIG_DEV
+#else
+#define FLAVOR CONFIG_PROD
+#endif
+
+/* The one service of this process. */
+static struct service service;
+
+static void load_configuration(void);
+static void prepare_store(void);
+static void refuse_start(const char *) __attribute__((noreturn));
+
+const struct service *
+service_get(void)
+{
+	return (&service);
+}
+
+void
+service_start(void)
+{
+	char error[KEY_ERROR_MAX];
+
+	jdoc_init();
+	if (secret_init() == -1)
+		refuse_start("no source of random numbers");
+	if (secret_harden_process() == -1)
+		log_line(LOG_LEVEL_WARNING, "core dumps stay possible: %s",
+		    strerror(errno));
+
+	load_configuration();
+	service.key = key_from_config(&service.config, error);
+	if (service.key == NULL)
+		refuse_start(error);
+	service.policy.key = service.key;
+	service.policy.config = &service.config;
+	service.policy.clock = clock_system;
+	if (account_service_init(
+		&service.accounts, &service.config, clock_system) == -1)
+		refuse_start("no memory for one password hash");
+	prepare_store();
+}
+
+void
+service_stop(void)
+{
+	key_free(service.key);
+	service.key = NULL;
+	config_free(&service.config);
+}
+
+struct store *
+service_store(void **local)
+{
+	struct store *store;
+	char error[STORE_ERROR_MAX];
+
+	if (*local != NULL)
+		return (*local);
+	if (store_open_sqlite(service.database, &store, error) != STORE_OK) {
+		log_line(LOG_LEVEL_ERR, "store: %s", error);
+		return (NULL);
+	}
+	*local = store;
+	return (store);
+}
+
+void
+service_store_release(void *local)
+{
+	store_close(local);
+}
+
+void
+service_store_settle(void **local, enum store_result result)
+{
+	switch (result) {
+	case STORE_OK:
+	case STORE_NOT_FOUND:
+	case STORE_EXISTS:
+	case STORE_INVALID:
+	case STORE_BUSY:
+		return;
+	default:
+		store_close(*local);
+		*local = NULL;
+	}
+}
+
+static void
+load_configuration(void)
+{
+	char error[CONFIG_ERROR_MAX];
+	bool created;
+
+	if (config_load(environ, FLAVOR, &service.config, error) == -1)
+		refuse_start(error);
+	if (mkdir(service.config.data_dir, 0700) == -1 && errno != EEXIST) {
+		(void)snprintf(error, sizeof(error),
+		    "the data folder %s (CORGI_DATA_DIR) cannot be made: %s",
+		    service.config.data_dir, strerror(errno));
+		refuse_start(error);
+	}
+	if (config_secret(&service.config, true, &created, error) == -1)
+		refuse_start(error);
+	if (created)
+		log_line(LOG_LEVEL_NOTICE,
+		    "no JWT_SECRET_KEY given: made one, kept in %s/jwt_secret",
+		    service.config.data_dir);
+}
+
+/*
+ * Open the store once before the fork: a service that cannot reach it does
+ * not start, and the workers find it migrated.
+ */
+static void
+prepare_store(void)
+{
+	char folder[PATH_MAX], error[STORE_ERROR_MAX], line[1024];
+	struct store *store;
+	int added;
+
+	added = 0;
+	if (realpath(service.config.data_dir, folder) == NULL ||
+	    snprintf(service.database, sizeof(service.database), "%s/corgi.db",
+		folder) >= (int)sizeof(service.database))
+		refuse_start("the path of the data folder is too long");
+	if (store_open_sqlite(service.database, &store, error) != STORE_OK) {
+		(void)snprintf(line, sizeof(line), "store: %s", error);
+		refuse_start(line);
+	}
+	if (FLAVOR == CONFIG_DEV &&
+	    account_add_demo(&service.accounts, store, &added) != STORE_OK) {
+		(void)snprintf(
+		    line, sizeof(line), "store: %s", store_error(store));
+		store_close(store);
+		refuse_start(line);
+	}
+	if (added)
+		log_line(LOG_LEVEL_NOTICE,
+		    "added the demo account cosmo (development build)");
+	store_close(store);
+}
+
+static void
+refuse_start(const char *reason)
+{
+	fatalx("corgi: %s", reason);
+}

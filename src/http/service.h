@@ -1,0 +1,53 @@
+/*
+ * service.h - what one process of the service works with: configuration, key,
+ * policy, accounts. Made in the parent before the fork, read-only afterwards;
+ * any thread.
+ */
+#ifndef CORGI_SERVICE_H
+#define CORGI_SERVICE_H
+
+#include <limits.h>
+
+#include "auth/account.h"
+#include "auth/keys.h"
+#include "auth/token.h"
+#include "base/config.h"
+#include "store/store.h"
+
+struct service {
+	struct config config;
+	struct key *key;
+	struct token_policy policy;
+	struct account_service accounts;
+	char database[PATH_MAX]; /* absolute: workers change their folder */
+};
+
+/* The service of this process; service_start() came first. */
+const struct service *service_get(void);
+
+/*
+ * Read the environment, load or make the key, create and check the store, add
+ * the demo account in a development build. Parent only. Ends the process with
+ * one line when the service cannot run.
+ */
+void service_start(void);
+
+/* Wipe the secrets. */
+void service_stop(void);
+
+/*
+ * The calling thread's store handle, kept in *local and opened anew after a
+ * failure. NULL (logged) when the store cannot be opened. Background threads.
+ */
+struct store *service_store(void **local);
+
+/* Give such a handle back. */
+void service_store_release(void *local);
+
+/*
+ * To be called after an operation on the handle: one that met a damaged or
+ * vanished database is closed, so that the next job starts afresh.
+ */
+void service_store_settle(void **local, enum store_result result);
+
+#endif
