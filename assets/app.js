@@ -196,8 +196,11 @@ function showObject(id, segment, words, unknown) {
 		return;
 	}
 	const list = element("dl", "claims");
-	for (const [name, member] of Object.entries(value))
-		list.append(claimRow(name, member, words.get(name) ?? unknown));
+	const names = new Set([...words.keys(), ...Object.keys(value)]);
+	for (const name of names)
+		if (Object.hasOwn(value, name))
+			list.append(claimRow(name, value[name],
+			    words.get(name) ?? unknown));
 	const raw = element("details");
 	raw.append(element("summary", "", "As JSON"),
 	    element("pre", "", JSON.stringify(value, null, 2)));
@@ -562,6 +565,7 @@ function logAnswer(request, answer) {
 	curlButton(request, entry));
 	requests.set(entry, request);
 	answers.prepend(entry);
+	answers.closest(".answers").scrollTop = 0;
 	while (answers.childElementCount > ANSWERS_KEPT)
 		answers.lastElementChild.remove();
 	find("answers-empty").hidden = true;

@@ -12,11 +12,14 @@
 #include <kore/http.h>
 
 #include "base/log.h"
+#include "base/routefile.h"
+#include "http/client.h"
 #include "http/export.h"
 #include "http/front.h"
 #include "http/guard.h"
 #include "http/offload.h"
 #include "http/service.h"
+#include "http/tls.h"
 
 /* The hooks, by the names Kore looks for. */
 CORGI_EXPORT void kore_parent_configure(int, char **);
@@ -33,17 +36,42 @@ static struct {
 	int fd;
 } termination = {.fd = -1};
 
+static void name_lost_guard(void) __attribute__((constructor));
 static void log_to_kore(enum log_level, const char *, void *);
 static void terminate(int);
 static void terminated(void *, int);
 static unsigned int thread_count(void);
 static void catch_termination(void);
 
+/*
+ * Runs while Kore loads the module, before it reads the routes: of a route
+ * whose authentication block is misspelt or stands below it, Kore would name
+ * the block alone. What else is wrong with the file is Kore's to say.
+ */
+static void
+name_lost_guard(void)
+{
+	char error[ROUTEFILE_ERROR_MAX];
+	struct routefile routes;
+	int ret;
+
+	if (config_file == NULL ||
+	    routefile_load(config_file, &routes, error) == -1)
+		return;
+	ret = routefile_check(&routes, error);
+	routefile_free(&routes);
+	if (ret == -1)
+		fatalx("corgi: %s", error);
+}
+
 void
 kore_parent_configure(int argc, char **argv)
 {
 	char error[GUARD_ERROR_MAX];
 
+	_Static_assert(GUARD_ERROR_MAX >= TLS_ERROR_MAX &&
+		GUARD_ERROR_MAX >= CLIENT_ERROR_MAX,
+	    "one buffer for all");
 	(void)argc;
 	(void)argv;
 
@@ -58,6 +86,12 @@ kore_parent_configure(int argc, char **argv)
 	if (guard_check(error) == -1)
 		fatalx("corgi: %s", error);
 	service_start();
+	if (tls_start(&service_get()->config, error) == -1 ||
+	    client_start(&service_get()->config, error) == -1)
+		fatalx("corgi: %s", error);
+	if (guard_has_tls_listener() && !tls_ready())
+		fatalx("corgi: a listener is bound to front_connect_tls, but "
+		       "CORGI_TLS_CERTIFICATE and CORGI_TLS_KEY are not set");
 }
 
 void

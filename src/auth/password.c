@@ -1,12 +1,14 @@
-#include <errno.h>
 #include <sodium.h>
 #include <string.h>
 
 #include "auth/password.h"
 #include "base/secret.h"
 
-/* Most lanes that a hash made elsewhere may have; ours have one. */
-#define LANES_MAX 16
+/* Bytes of the hash proper in a hash text. */
+#define DIGEST_LEN 32
+
+/* Least memory that libsodium computes with (KiB). */
+#define MEMORY_KIB_LEAST (crypto_pwhash_argon2id_MEMLIMIT_MIN / 1024)
 
 /* Length of the password that nobody knows (bytes). */
 #define DUMMY_LEN 32
@@ -14,15 +16,17 @@
 _Static_assert(PASSWORD_HASH_MAX >= crypto_pwhash_STRBYTES,
     "a hash of libsodium has to fit");
 
-/* The costs written in a hash text. */
+/* A hash text taken apart. */
 struct parameters {
 	unsigned int memory_kib;
 	unsigned int passes;
-	unsigned int lanes;
+	unsigned char salt[crypto_pwhash_SALTBYTES];
+	unsigned char digest[DIGEST_LEN];
 };
 
 static bool
 parse_number(const char **, const char *, unsigned int, unsigned int *);
+static bool parse_bytes(const char **, unsigned char *, size_t);
 static bool parse(const char *, struct parameters *);
 
 /*
@@ -47,22 +51,46 @@ parse_number(
 	return (*value >= 1 && *value <= max);
 }
 
-/* Whether hash is argon2id in the form of RFC 9106's reference, at a cost that
- * can be paid. */
+/* Read a '$' and exactly len bytes in base64, and move *p behind them. */
+static bool
+parse_bytes(const char **p, unsigned char *out, size_t len)
+{
+	size_t got, run;
+
+	if (**p != '$')
+		return (false);
+	(*p)++;
+	run = strcspn(*p, "$");
+	if (sodium_base642bin(out, len, *p, run, NULL, &got, NULL,
+		sodium_base64_VARIANT_ORIGINAL_NO_PADDING) == -1)
+		return (false);
+	*p += run;
+	return (got == len);
+}
+
+/*
+ * Take a hash text apart. False unless it is argon2id as libsodium writes it
+ * (one lane), at a cost that can be paid.
+ */
 static bool
 parse(const char *hash, struct parameters *out)
 {
 	static const char prefix[] = "$argon2id$v=19";
 	const char *p = hash;
+	unsigned int lanes;
 
 	if (strnlen(hash, PASSWORD_HASH_MAX) >= PASSWORD_HASH_MAX ||
 	    strncmp(p, prefix, sizeof(prefix) - 1) != 0)
 		return (false);
 	p += sizeof(prefix) - 1;
-	return (parse_number(
-		    &p, "$m=", PASSWORD_MEMORY_KIB_MAX, &out->memory_kib) &&
-	    parse_number(&p, ",t=", PASSWORD_PASSES_MAX, &out->passes) &&
-	    parse_number(&p, ",p=", LANES_MAX, &out->lanes) && *p == '$');
+	if (!parse_number(
+		&p, "$m=", PASSWORD_MEMORY_KIB_MAX, &out->memory_kib) ||
+	    !parse_number(&p, ",t=", PASSWORD_PASSES_MAX, &out->passes) ||
+	    !parse_number(&p, ",p=", 1, &lanes) ||
+	    out->memory_kib < MEMORY_KIB_LEAST)
+		return (false);
+	return (parse_bytes(&p, out->salt, sizeof(out->salt)) &&
+	    parse_bytes(&p, out->digest, sizeof(out->digest)) && *p == '\0');
 }
 
 int
@@ -78,22 +106,27 @@ password_hash(const struct password_cost *cost, const void *password,
 }
 
 /*
- * libsodium reports a mismatch with EINVAL and leaves malloc's ENOMEM where
- * it could not get the memory.
+ * crypto_pwhash_str_verify() says the same of a wrong password and of missing
+ * memory, so the hash is computed and compared here: after parse(), only
+ * missing memory makes crypto_pwhash() fail.
  */
 int
 password_verify(const char *hash, const void *password, size_t len)
 {
-	struct parameters parameters;
-	char copy[crypto_pwhash_STRBYTES] = {0};
+	unsigned char digest[DIGEST_LEN];
+	struct parameters want;
+	int result = -1;
 
-	if (len > PASSWORD_MAX || !parse(hash, &parameters))
+	if (len > PASSWORD_MAX || !parse(hash, &want))
 		return (0);
-	(void)strncpy(copy, hash, sizeof(copy) - 1);
-	errno = 0;
-	if (crypto_pwhash_str_verify(copy, password, len) == 0)
-		return (1);
-	return (errno == ENOMEM || errno == EAGAIN ? -1 : 0);
+	if (crypto_pwhash(digest, sizeof(digest), password, len, want.salt,
+		want.passes, (size_t)want.memory_kib * 1024,
+		crypto_pwhash_ALG_ARGON2ID13) == 0)
+		result = secret_equal(
+		    digest, sizeof(digest), want.digest, sizeof(want.digest));
+	secret_wipe(digest, sizeof(digest));
+	secret_wipe(&want, sizeof(want));
+	return (result);
 }
 
 bool

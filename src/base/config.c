@@ -109,6 +109,9 @@ config_free(struct config *c)
 	free(c->header_type);
 	free(c->error_message_key);
 	free(c->data_dir);
+	free_list(&c->trusted_proxies);
+	free(c->tls_certificate);
+	free(c->tls_key);
 	memset(c, 0, sizeof(*c));
 }
 

@@ -77,8 +77,12 @@ struct config {
 
 	/* The connection front. Milliseconds, bytes, counts. */
 	unsigned int requests_per_connection;
+	unsigned int connections_per_worker;
 	unsigned int connections_per_address; /* 0: no limit */
 	unsigned int shutdown_seconds;
+	struct config_list trusted_proxies; /* addresses, networks */
+	char *tls_certificate;              /* PEM file, or NULL */
+	char *tls_key;                      /* PEM file, or NULL */
 };
 
 /* One entry of the reference: printed by corgictl and checked against the

@@ -7,6 +7,7 @@
 #include "base/config_internal.h"
 
 static int check_keys(const struct config *, char *);
+static int check_tls(const struct config *, char *);
 static int check_issuer(const struct config *, char *);
 static int check_audience(const struct config *, char *);
 static bool
@@ -15,7 +16,7 @@ share_an_entry(const struct config_list *, const struct config_list *);
 int
 config_check(const struct config *c, char *error)
 {
-	if (check_keys(c, error) == -1)
+	if (check_keys(c, error) == -1 || check_tls(c, error) == -1)
 		return (-1);
 
 	/* With a public key alone nothing is issued here. */
@@ -57,6 +58,17 @@ check_keys(const struct config *c, char *error)
 		    c->algorithm));
 
 	return (0);
+}
+
+static int
+check_tls(const struct config *c, char *error)
+{
+	if ((c->tls_certificate == NULL) == (c->tls_key == NULL))
+		return (0);
+
+	return (config_refuse(error,
+	    "CORGI_TLS_CERTIFICATE and CORGI_TLS_KEY belong together; "
+	    "allowed: both or neither"));
 }
 
 static int

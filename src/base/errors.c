@@ -53,6 +53,8 @@ static const struct error_info table[] = {
     PLAIN(ERR_INTERNAL, "internal", 500, "Internal server error",
 	ERROR_LEVEL_ERR),
     PLAIN(ERR_BUSY, "busy", 503, "Service busy", ERROR_LEVEL_INFO),
+    PLAIN(ERR_CONNECTIONS, "connections", 503, "Too many connections",
+	ERROR_LEVEL_INFO),
     PLAIN(ERR_STORE, "store", 503, "Service unavailable", ERROR_LEVEL_ERR),
 
     PLAIN(ERR_MEDIA_TYPE, "media_type", 415, "Unsupported media type",

@@ -34,6 +34,7 @@ enum error_code {
 	ERR_HTTP_VERSION,
 	ERR_INTERNAL,
 	ERR_BUSY,
+	ERR_CONNECTIONS,
 	ERR_STORE,
 
 	/* POST /login. */

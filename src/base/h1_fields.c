@@ -26,7 +26,6 @@ static bool absolute_target(h1_parser *p, size_t scheme_len);
 static bool next_element(struct text *rest, struct text *element);
 static bool take_host(h1_parser *p, struct text value);
 static bool take_length(h1_parser *p, struct text value);
-static bool one_length(struct text digits, uint64_t *out);
 static bool take_coding(h1_parser *p, struct text value);
 static bool take_connection(h1_parser *p, struct text value);
 static bool take_expect(h1_parser *p, struct text value);
@@ -210,43 +209,29 @@ take_host(h1_parser *p, struct text value)
 	return (true);
 }
 
-/* A list of equal lengths counts as one (RFC 9112, section 6.3). */
+/*
+ * One number, once: equal ones could be taken as one (RFC 9110, section 8.6),
+ * but nobody sends them in good faith.
+ */
 static bool
 take_length(h1_parser *p, struct text value)
 {
-	struct text element;
-	uint64_t length;
+	size_t i;
 
 	if (p->has_coding) {
 		return (refused(p, ERR_BAD_REQUEST,
 		    "Content-Length with Transfer-Encoding"));
 	}
-	while (next_element(&value, &element)) {
-		if (!one_length(element, &length))
+	if (p->has_length)
+		return (refused(p, ERR_BAD_REQUEST, "second Content-Length"));
+	if (value.len == 0 || value.len > H1_LENGTH_DIGITS_MAX)
+		return (refused(p, ERR_BAD_REQUEST, "Content-Length"));
+	for (i = 0; i < value.len; i++) {
+		if (!is_digit(value.s[i]))
 			return (refused(p, ERR_BAD_REQUEST, "Content-Length"));
-		if (p->has_length && length != p->length) {
-			return (refused(
-			    p, ERR_BAD_REQUEST, "unequal Content-Length"));
-		}
-		p->has_length = true;
-		p->length = length;
+		p->length = p->length * 10 + (uint64_t)(value.s[i] - '0');
 	}
-	return (true);
-}
-
-static bool
-one_length(struct text digits, uint64_t *out)
-{
-	size_t i;
-
-	if (digits.len == 0 || digits.len > H1_LENGTH_DIGITS_MAX)
-		return (false);
-	*out = 0;
-	for (i = 0; i < digits.len; i++) {
-		if (!is_digit(digits.s[i]))
-			return (false);
-		*out = *out * 10 + (uint64_t)(digits.s[i] - '0');
-	}
+	p->has_length = true;
 	return (true);
 }
 

@@ -5,8 +5,10 @@
 #include <kore/http.h>
 
 #include "base/clock.h"
+#include "http/client.h"
 #include "http/export.h"
 #include "http/front_internal.h"
+#include "http/tls.h"
 
 /* Header lines a request may have; Kore itself would drop those after 23. */
 #define FIELDS_MAX 128
@@ -28,7 +30,8 @@ static void front_expire(struct front *fr, int64_t now);
 static void front_drain_check(void *arg, u_int64_t kore_now);
 static void front_release(struct front *fr);
 static void front_reap(void);
-static bool address_is_full(const struct connection *c);
+static struct front *front_take(struct connection *c, enum front_state state);
+static bool front_is_full(const struct front *fr);
 
 void
 front_init(const struct config *config)
@@ -48,34 +51,24 @@ front_init(const struct config *config)
 CORGI_EXPORT void
 front_connect(struct connection *c)
 {
+	(void)front_take(c, FRONT_READING);
+}
+
+CORGI_EXPORT void
+front_connect_tls(struct connection *c)
+{
 	struct front *fr;
 
-	/* Kore lets one worker accept until it is full; take turns instead. */
-	kore_worker_make_busy();
-
-	fr = calloc(1, sizeof(*fr));
-	if (fr == NULL || address_is_full(c) ||
-	    (fr->parser = h1_new(&front_worker.limits)) == NULL) {
-		free(fr);
-		kore_connection_disconnect(c);
+	fr = front_take(c, FRONT_HANDSHAKE);
+	if (fr == NULL)
+		return;
+	c->ssl = tls_accept(c->fd);
+	if (c->ssl == NULL) {
+		front_io_abort(fr);
 		return;
 	}
-	fr->c = c;
-	fr->state = FRONT_READING;
-	fr->deadline = clock_monotonic_ms() + http_header_timeout * 1000;
-	TAILQ_INSERT_TAIL(&front_worker.fronts, fr, list);
-
-	c->proto = CONN_PROTO_HTTP;
-	c->state = CONN_STATE_ESTABLISHED;
-	c->http_timeout = 0;
-	c->idle_timer.length = UINT64_MAX;
-	c->hdlr_extra = fr;
-	c->disconnect = front_gone;
-	c->evt.handle = front_event;
-
-	/* A TLS record may already hold the first request. */
-	if (c->ssl != NULL)
-		front_wake(fr);
+	c->read = net_read_tls;
+	c->write = net_write_tls;
 }
 
 void
@@ -104,6 +97,72 @@ bool
 front_draining(void)
 {
 	return (front_worker.draining);
+}
+
+/*
+ * Take a connection over from Kore. One too many is told so and closed, or,
+ * where that would cost a handshake, just closed. NULL when it is over.
+ */
+static struct front *
+front_take(struct connection *c, enum front_state state)
+{
+	struct fault fault;
+	struct front *fr;
+
+	/* Kore lets one worker accept until it is full; take turns instead. */
+	kore_worker_make_busy();
+
+	fr = calloc(1, sizeof(*fr));
+	if (fr == NULL || (fr->parser = h1_new(&front_worker.limits)) == NULL) {
+		free(fr);
+		kore_connection_disconnect(c);
+		return (NULL);
+	}
+	fr->c = c;
+	fr->state = state;
+	fr->deadline = clock_monotonic_ms() + http_header_timeout * 1000;
+	client_address(c, NULL, &fr->peer);
+	TAILQ_INSERT_TAIL(&front_worker.fronts, fr, list);
+	front_worker.count++;
+
+	c->proto = CONN_PROTO_HTTP;
+	c->state = CONN_STATE_ESTABLISHED;
+	c->http_timeout = 0;
+	c->idle_timer.length = UINT64_MAX;
+	c->hdlr_extra = fr;
+	c->disconnect = front_gone;
+	c->evt.handle = front_event;
+
+	if (!front_is_full(fr))
+		return (fr);
+	if (state == FRONT_HANDSHAKE) {
+		front_io_abort(fr);
+		return (NULL);
+	}
+	(void)fault_set(&fault, ERR_CONNECTIONS, NULL);
+	front_error(fr, &fault);
+	return (fr);
+}
+
+/* Whether this connection is one more than its worker or address may have. */
+static bool
+front_is_full(const struct front *fr)
+{
+	const struct front *other;
+	unsigned int max, count;
+
+	if (front_worker.count > front_worker.config->connections_per_worker)
+		return (true);
+	max = front_worker.config->connections_per_address;
+	if (max == 0)
+		return (false);
+
+	count = 0;
+	TAILQ_FOREACH (other, &front_worker.fronts, list) {
+		if (memcmp(&other->peer, &fr->peer, sizeof(fr->peer)) == 0)
+			count++;
+	}
+	return (count > max);
 }
 
 /*
@@ -144,6 +203,7 @@ front_gone(struct connection *c)
 		fr->is_ready = false;
 	}
 	TAILQ_REMOVE(&front_worker.fronts, fr, list);
+	front_worker.count--;
 	if (fr->req != NULL)
 		TAILQ_INSERT_TAIL(&front_worker.orphans, fr, list);
 	else
@@ -156,6 +216,10 @@ front_run(struct front *fr)
 {
 	while (front_io_flush(fr)) {
 		switch (fr->state) {
+		case FRONT_HANDSHAKE:
+			if (!front_io_handshake(fr))
+				return;
+			break;
 		case FRONT_READING:
 			/* A client that does not read its answers is not
 			 * given more of them. */
@@ -288,6 +352,7 @@ front_tick(void *arg, u_int64_t kore_now)
 	(void)arg;
 	(void)kore_now;
 	front_reap();
+	tls_renew();
 	now = clock_monotonic_ms();
 	for (fr = TAILQ_FIRST(&front_worker.fronts); fr != NULL; fr = next) {
 		next = TAILQ_NEXT(fr, list);
@@ -359,30 +424,4 @@ front_reap(void)
 		TAILQ_REMOVE(&front_worker.dead, fr, list);
 		front_release(fr);
 	}
-}
-
-/* Whether the peer's address holds as many connections as it may. */
-static bool
-address_is_full(const struct connection *c)
-{
-	const struct front *fr;
-	unsigned int max, count;
-
-	max = front_worker.config->connections_per_address;
-	if (max == 0)
-		return (false);
-
-	count = 0;
-	TAILQ_FOREACH (fr, &front_worker.fronts, list) {
-		if (fr->c->family != c->family)
-			continue;
-		if (c->family == AF_INET
-			? fr->c->addr.ipv4.sin_addr.s_addr ==
-			    c->addr.ipv4.sin_addr.s_addr
-			: memcmp(&fr->c->addr.ipv6.sin6_addr,
-			      &c->addr.ipv6.sin6_addr,
-			      sizeof(c->addr.ipv6.sin6_addr)) == 0)
-			count++;
-	}
-	return (count >= max);
 }

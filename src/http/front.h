@@ -33,8 +33,10 @@ enum front_slot {
 /* Prepare a worker: limits from kore.conf, deadlines, the drain. */
 void front_init(const struct config *config);
 
-/* Kore's callback for a new connection, named in kore.conf. */
+/* Kore's callbacks for a new connection, named in kore.conf: plain, and with
+ * the TLS certificate of the configuration. */
 void front_connect(struct connection *c);
+void front_connect_tls(struct connection *c);
 
 /* The request behind Kore's; never NULL while a handler runs. */
 const struct h1_request *front_request(const struct http_request *req);

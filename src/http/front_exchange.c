@@ -6,6 +6,7 @@
 #include <kore/http.h>
 
 #include "base/clock.h"
+#include "http/client.h"
 #include "http/front_internal.h"
 #include "http/route.h"
 
@@ -282,6 +283,8 @@ front_deny(struct front *fr, const struct refusal *refusal)
 {
 	struct refusal full = *refusal;
 	struct reply_mode mode;
+	struct in6_addr address;
+	char client[CLIENT_TEXT_MAX];
 	char path[PATH_MAX_KORE + 1];
 	size_t len;
 
@@ -298,6 +301,11 @@ front_deny(struct front *fr, const struct refusal *refusal)
 			full.instance = path;
 		}
 	}
+	client_address(fr->c,
+	    h1_state(fr->parser) == H1_DONE ? h1_request(fr->parser) : NULL,
+	    &address);
+	client_text(&address, client);
+	full.client = client;
 	mode = front_mode(fr);
 	reply_refuse(fr->c, front_worker.config, &full, &mode);
 }

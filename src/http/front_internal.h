@@ -8,6 +8,8 @@
 
 #include <sys/queue.h>
 
+#include <netinet/in.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -29,6 +31,7 @@
 #define FRONT_TICK_MS 500
 
 enum front_state {
+	FRONT_HANDSHAKE,  /* TLS is being set up */
 	FRONT_READING,    /* waiting for, or in the middle of, a request */
 	FRONT_EXCHANGE,   /* Kore has the request; nothing is read */
 	FRONT_CLOSING,    /* the last answer is on its way out */
@@ -62,6 +65,7 @@ struct front {
 	int64_t deadline;      /* of the current state; 0: none */
 	int64_t stalled_at;    /* since when an answer waits; 0: it does not */
 	size_t discarded;      /* bytes */
+	struct in6_addr peer;  /* who is connected, proxy or client */
 
 	struct front_value slots[FRONT_SLOTS];
 };
@@ -76,6 +80,7 @@ extern struct front_worker {
 	struct front_list orphans; /* connection gone, request not yet */
 	struct front_list ready;   /* can go on without an event */
 	struct front_list dead;    /* to be freed when nobody looks */
+	unsigned int count;        /* of fronts */
 	bool ready_armed;          /* a timer will look at the ready ones */
 	bool draining;
 	int64_t drain_deadline;
@@ -110,6 +115,10 @@ front_io_read(struct front *fr, uint8_t *buf, size_t size, size_t *len);
  * case fr->state is FRONT_GONE.
  */
 bool front_io_flush(struct front *fr);
+
+/* Go on with the TLS handshake: fr->state says what came of it. Returns false
+ * while the peer has to go on first. */
+bool front_io_handshake(struct front *fr);
 
 /* Whether answers still wait to be sent. */
 bool front_io_pending(const struct front *fr);

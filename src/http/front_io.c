@@ -32,6 +32,32 @@ front_io_flush(struct front *fr)
 }
 
 bool
+front_io_handshake(struct front *fr)
+{
+	int n;
+
+	ERR_clear_error();
+	n = SSL_accept(fr->c->ssl);
+	if (n == 1) {
+		fr->state = FRONT_READING;
+		return (true);
+	}
+	switch (SSL_get_error(fr->c->ssl, n)) {
+	case SSL_ERROR_WANT_READ:
+		fr->c->evt.flags &= ~KORE_EVENT_READ;
+		if (fr->hangup)
+			front_io_abort(fr);
+		return (false);
+	case SSL_ERROR_WANT_WRITE:
+		fr->c->evt.flags &= ~KORE_EVENT_WRITE;
+		return (false);
+	default:
+		front_io_abort(fr);
+		return (false);
+	}
+}
+
+bool
 front_io_pending(const struct front *fr)
 {
 	return (!TAILQ_EMPTY(&fr->c->send_queue));

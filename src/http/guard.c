@@ -136,15 +136,34 @@ guard_check(char error[GUARD_ERROR_MAX])
 	return (0);
 }
 
+bool
+guard_has_tls_listener(void)
+{
+	const struct kore_server *server;
+	const struct listener *l;
+
+	LIST_FOREACH (server, &kore_servers, list) {
+		LIST_FOREACH (l, &server->listeners, list) {
+			if (l->connect->addr ==
+			    (void *)(uintptr_t)front_connect_tls)
+				return (true);
+		}
+	}
+	return (false);
+}
+
 /* A request that bypassed the front would bypass its checks. */
 static int
 check_listeners(const struct kore_server *server, char error[GUARD_ERROR_MAX])
 {
 	const struct listener *l;
+	const void *callback;
 
 	LIST_FOREACH (l, &server->listeners, list) {
-		if (l->connect != NULL &&
-		    l->connect->addr == (void *)(uintptr_t)front_connect)
+		callback = l->connect != NULL ? l->connect->addr : NULL;
+		if (callback == (void *)(uintptr_t)front_connect ||
+		    (callback == (void *)(uintptr_t)front_connect_tls &&
+			!server->tls))
 			continue;
 		(void)snprintf(error, GUARD_ERROR_MAX,
 		    "the listener %s %s of server %s has no connection front: "

@@ -15,6 +15,8 @@
 #ifndef CORGI_GUARD_H
 #define CORGI_GUARD_H
 
+#include <stdbool.h>
+
 #include "auth/token.h"
 #include "http/export.h"
 
@@ -66,5 +68,8 @@ int guard_run(struct http_request *req, guarded_handler handler);
  */
 int
 guard_check(char error[GUARD_ERROR_MAX]) __attribute__((warn_unused_result));
+
+/* Whether a listener is bound to front_connect_tls. Parent. */
+bool guard_has_tls_listener(void);
 
 #endif

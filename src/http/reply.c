@@ -263,8 +263,9 @@ log_refusal(const struct refusal *refusal, const struct error_info *info)
 	    [ERROR_LEVEL_ERR] = LOG_LEVEL_ERR,
 	};
 
-	log_line(levels[info->level], "refused %s: %s%s%s",
-	    refusal->instance != NULL ? refusal->instance : "-", info->name,
+	log_line(levels[info->level], "refused %s from %s: %s%s%s",
+	    refusal->instance != NULL ? refusal->instance : "-",
+	    refusal->client != NULL ? refusal->client : "-", info->name,
 	    refusal->fault->detail[0] != '\0' ? ": " : "",
 	    refusal->fault->detail);
 }

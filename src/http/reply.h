@@ -41,6 +41,7 @@ struct reply_mode {
 /* What a refusal needs besides its fault. All may be NULL. */
 struct refusal {
 	const struct fault *fault;
+	const char *client;       /* its address, for the log */
 	const char *instance;     /* path of the request (RFC 9457, 3.1.5) */
 	const char *allow;        /* with ERR_METHOD */
 	const jdoc *field_errors; /* with ERR_VALIDATION: {field: [text]} */

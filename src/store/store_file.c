@@ -79,7 +79,7 @@ file_create(const char *path, char error[STORE_ERROR_MAX])
 		return (refuse(error, store_result_of_errno(saved), path,
 		    "cannot be created (%s)", strerror(saved)));
 	}
-	(void)snprintf(copy, sizeof(copy), "%s", path);
+	(void)memcpy(copy, path, strlen(path) + 1);
 	if (chmod(path, 0600) == -1 || stat(dirname(copy), &folder) == -1)
 		return (refuse(error, STORE_FAILED, path,
 		    "its mode cannot be set (%s)", strerror(errno)));

@@ -21,9 +21,6 @@
 #include "store/store_file.h"
 #include "store/store_sqlite.h"
 
-/* Pause between two attempts at what SQLite does not wait for itself. */
-#define RETRY_MS 10
-
 #define USER_COLUMNS "id, name, hash, created_at, updated_at"
 
 enum statement {
@@ -214,7 +211,7 @@ static enum store_result
 identify(struct sqlite_store *s)
 {
 	enum store_result result;
-	int64_t id;
+	int64_t id = 0;
 
 	result = select_integer(s,
 	    "SELECT CASE WHEN application_id = 0 AND"
@@ -234,7 +231,7 @@ identify(struct sqlite_store *s)
 static enum store_result
 use_wal(struct sqlite_store *s)
 {
-	const struct timespec pause = {.tv_nsec = RETRY_MS * 1000000L};
+	const struct timespec pause = {.tv_nsec = 10000000}; /* 10 ms */
 	int64_t until = clock_monotonic_ms() + STORE_WAIT_MS, is_wal = 0;
 	enum store_result result;
 
@@ -277,7 +274,7 @@ static enum store_result
 migrate_one(struct sqlite_store *s, const struct migration *step)
 {
 	enum store_result result;
-	int64_t version;
+	int64_t version = 0;
 
 	if ((result = execute(s, "BEGIN IMMEDIATE")) != STORE_OK)
 		return (result);
@@ -297,7 +294,7 @@ migrate(struct sqlite_store *s)
 {
 	const struct migration *steps;
 	enum store_result result;
-	int64_t version;
+	int64_t version = 0;
 	size_t count, i;
 
 	steps = store_migrations(&count);

@@ -10,6 +10,6 @@
  * Change how long the operations of a handle from store_open_sqlite() wait
  * for another writer, in milliseconds, from STORE_WAIT_MS to something else.
  */
-void store_sqlite_set_wait(struct store *s, int milliseconds);
+void store_sqlite_set_wait(struct store *base, int milliseconds);
 
 #endif

@@ -1,6 +1,7 @@
 """A small WebDriver client: starts chromedriver and speaks its JSON protocol
 (W3C WebDriver) with nothing but the standard library."""
 
+import atexit
 import base64
 import http.client
 import json
@@ -31,12 +32,10 @@ class Driver:
         self.process = None
         self.session = None
         self.connection = None
-        try:
-            self._start()
-            self._open()
-        except BaseException:
-            self.close()
-            raise
+        self.closed = False
+        atexit.register(self.close)
+        self._start()
+        self._open()
 
     def _start(self):
         """Start chromedriver on a port of its own choice, learnt from its
@@ -95,6 +94,9 @@ class Driver:
 
     def close(self):
         """End the browser, chromedriver and whatever they started."""
+        if self.closed:
+            return
+        self.closed = True
         try:
             if self.session is not None:
                 self.command("DELETE", "")

@@ -46,6 +46,7 @@ static const char *const always_wrong[] = {"sandbox violation",
 static const char *const crash_words[] = {"(hdlr: ", "has caused", NULL};
 
 static struct server *server_launch(const struct server_options *);
+static void server_conf_file(const struct server *, const char *, const char *);
 static void server_write_files(struct server *, const struct server_options *);
 static void
 server_config(FILE *, const struct server *, const struct server_options *);
@@ -146,8 +147,8 @@ server_config(
 
 	(void)fprintf(
 	    fp, "workers %u\n", options->workers == 0 ? 1 : options->workers);
-	(void)fputs("worker_set_affinity 0\npidfile kore.pid\n", fp);
-	(void)fputs("load ./corgi.so\n", fp);
+	(void)fputs("pidfile kore.pid\nload ./corgi.so\n", fp);
+	(void)fputs("include limits.conf\n", fp);
 	if (options->config != NULL)
 		(void)fprintf(fp, "%s\n", options->config);
 	text = options->listener;
@@ -164,10 +165,30 @@ server_config(
 	(void)fprintf(fp, "%s\ninclude routes.conf\n", text);
 }
 
+/* Put a file of conf/ into the folder, or the text given in its place. */
+static void
+server_conf_file(const struct server *s, const char *name, const char *text)
+{
+	char path[SERVER_PATH_MAX], *found;
+
+	found = NULL;
+	if (text == NULL) {
+		(void)snprintf(
+		    path, sizeof(path), "%.900s/conf/%s", corgi_root(), name);
+		found = file_read(path, NULL);
+		if (found == NULL)
+			cr_assert_fail("%s: %s", path, strerror(errno));
+		text = found;
+	}
+	(void)snprintf(path, sizeof(path), "%.900s/%s", s->folder, name);
+	file_write(path, text, strlen(text));
+	free(found);
+}
+
 static void
 server_write_files(struct server *s, const struct server_options *options)
 {
-	char path[SERVER_PATH_MAX], *routes;
+	char path[SERVER_PATH_MAX];
 	FILE *fp;
 
 	(void)snprintf(path, sizeof(path), "%.900s/kore.conf", s->folder);
@@ -180,21 +201,8 @@ server_write_files(struct server *s, const struct server_options *options)
 	(void)snprintf(path, sizeof(path), "%.900s/corgi.so", s->folder);
 	if (symlink(corgi_module(), path) == -1)
 		cr_assert_fail("%s: %s", path, strerror(errno));
-
-	routes = NULL;
-	if (options->routes == NULL) {
-		(void)snprintf(path, sizeof(path), "%.900s/conf/routes.conf",
-		    corgi_root());
-		routes = file_read(path, NULL);
-		if (routes == NULL)
-			cr_assert_fail("%s: %s", path, strerror(errno));
-	}
-	(void)snprintf(path, sizeof(path), "%.900s/routes.conf", s->folder);
-	if (options->routes != NULL)
-		file_write(path, options->routes, strlen(options->routes));
-	else
-		file_write(path, routes, strlen(routes));
-	free(routes);
+	server_conf_file(s, "limits.conf", NULL);
+	server_conf_file(s, "routes.conf", options->routes);
 }
 
 /* Make the folder and start kore; whether it comes up is seen elsewhere. */
@@ -401,7 +409,10 @@ expect_refusal(const char *row, const struct server_options *options,
 	bool good;
 
 	s = server_launch(options);
-	expect_silence(row, s);
+	if (options->port == 0)
+		expect_silence(row, s);
+	else
+		(void)server_wait(s, SERVER_START_MS);
 	log = server_log(s);
 	good = s->ended && s->status != 0 && s->status < 128;
 	cr_expect(s->ended, "%s: the server started", row);

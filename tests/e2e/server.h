@@ -34,7 +34,8 @@ struct server_options {
 	/* NAME=value strings with a NULL at the end, added to the clean
 	 * environment; a name given here replaces the harness's own value. */
 	const char *const *environment;
-	/* Lines of kore's configuration put before the listener. */
+	/* Lines of kore's configuration put between conf/limits.conf and
+	 * the listener. */
 	const char *config;
 	/* The "server" block; NULL for a plain one on 127.0.0.1 with the
 	 * front. The text @PORT@ is replaced by the port. */
@@ -72,7 +73,8 @@ void server_expect_crash(struct server *s);
  * Start a server that must refuse to start: it ends by itself with a non-zero
  * status, its log holds every needle (strings, NULL at the end), and no request
  * on its port was ever answered. (The kernel may take connections: kore listens
- * before the configuration has been judged.) Failures are reported under the
+ * before the configuration has been judged. A port given in the options may be
+ * somebody else's and is left alone.) Failures are reported under the
  * name of the row and the test goes on.
  */
 void server_expect_refusal(

@@ -72,7 +72,7 @@ check_fields(const struct h1_request *r, uint64_t *h)
 	}
 	FUZZ_CHECK(hosts == 1 || (hosts == 0 && r->minor == 0));
 	FUZZ_CHECK(codings == 0 || (lengths == 0 && r->minor == 1));
-	FUZZ_CHECK(codings <= 1);
+	FUZZ_CHECK(codings <= 1 && lengths <= 1);
 	FUZZ_CHECK(r->body_len == 0 || lengths > 0 || codings > 0);
 }
 

@@ -34,9 +34,8 @@ replay(const char *path)
 	if ((file = fopen(path, "rbe")) == NULL)
 		return (complain(path));
 	size = fstat(fileno(file), &st) == 0 ? (size_t)st.st_size : 0;
-	if ((data = malloc(size > 0 ? size : 1)) == NULL) {
-		(void)complain(path);
-	} else if (fread(data, 1, size, file) != size) {
+	data = malloc(size > 0 ? size : 1);
+	if (data == NULL || fread(data, 1, size, file) != size) {
 		(void)complain(path);
 	} else {
 		(void)LLVMFuzzerTestOneInput(data, size);

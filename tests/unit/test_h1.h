@@ -101,6 +101,6 @@ h1_check_cases(
 }
 
 #define H1_CHECK(cases)                                                        \
-	h1_check_cases(cases, sizeof(cases) / sizeof(cases[0]), &h1_usual)
+	h1_check_cases((cases), sizeof(cases) / sizeof((cases)[0]), &h1_usual)
 
 #endif

@@ -9,6 +9,9 @@
 #define TE(v)   H1_POST "Transfer-Encoding:" v "\r\n\r\n0\r\n\r\n"
 #define CL(v)   H1_POST "Content-Length:" v "\r\n\r\nhello"
 
+#define CODING  "Transfer-Encoding: chunked"
+#define BOTH(v) H1_POST v "\r\n\r\n0\r\n\r\n"
+
 /* A text, the body it must give and what must be left of it. */
 struct body_row {
 	const char *text;
@@ -44,8 +47,6 @@ Test(h1_body, content_length_is_taken_to_the_byte)
 	    {CL(" 4"), "hell", "o"},
 	    {CL(" 0"), "", "hello"},
 	    {CL("005\t"), "hello", ""},
-	    {CL(" 5, 5"), "hello", ""},
-	    {CL(" 5\r\nContent-Length: 05"), "hello", ""},
 	    {H1_GET "Content-Length: 3\r\n\r\nabcGET", "abc", "GET"},
 	    {H1_POST "\r\nhello", "", "hello"},
 	    {"POST / HTTP/1.0\r\nContent-Length: 1\r\n\r\nab", "a", "b"},
@@ -54,7 +55,7 @@ Test(h1_body, content_length_is_taken_to_the_byte)
 	check_bodies(rows, sizeof(rows) / sizeof(rows[0]));
 }
 
-Test(h1_body, malformed_or_unequal_lengths_are_refused)
+Test(h1_body, malformed_or_repeated_lengths_are_refused)
 {
 	static const struct h1_case cases[] = {
 	    {"good", CL(" 5"), ERR_NONE, 0},
@@ -69,6 +70,8 @@ Test(h1_body, malformed_or_unequal_lengths_are_refused)
 	    {"8 bit", CL(" 5\xa0"), BAD, 0},
 	    {"19 digits", CL(" 0000000000000000005"), BAD, 0},
 	    {"wraps 64 bits", CL(" 18446744073709551621"), BAD, 0},
+	    {"equal list", CL(" 5, 5"), BAD, 0},
+	    {"equal fields", CL(" 5\r\nContent-Length: 5"), BAD, 0},
 	    {"unequal list", CL(" 5, 6"), BAD, 0},
 	    {"unequal fields", CL(" 5\r\nContent-Length: 6"), BAD, 0},
 	    {"comma behind", CL(" 5,"), BAD, 0},
@@ -118,18 +121,19 @@ Test(h1_body, transfer_encoding_is_chunked_or_nothing)
 	H1_CHECK(cases);
 }
 
+/* Five bytes that are a whole body for either reader. */
 Test(h1_body, length_beside_transfer_encoding_is_refused)
 {
 	static const struct h1_case cases[] = {
-	    {"length alone", CL(" 5"), ERR_NONE, 0},
-	    {"coding alone", TE(" chunked"), ERR_NONE, 0},
-	    {"CL TE", TE(" chunked\r\nContent-Length: 5"), BAD, 0},
-	    {"TE CL", CL(" 5\r\nTransfer-Encoding: chunked"), BAD, 0},
-	    {"CL 0 TE", CL(" 0\r\nTransfer-Encoding: chunked"), BAD, 0},
-	    {"CL unknown TE", CL(" 5\r\nTransfer-Encoding: x"), BAD, 0},
-	    {"TE between CLs",
-		CL(" 5\r\nTransfer-Encoding: chunked\r\nContent-Length: 5"),
+	    {"length alone", BOTH("Content-Length: 5"), ERR_NONE, 0},
+	    {"coding alone", BOTH(CODING), ERR_NONE, 0},
+	    {"CL TE", BOTH("Content-Length: 5\r\n" CODING), BAD, 0},
+	    {"TE CL", BOTH(CODING "\r\nContent-Length: 5"), BAD, 0},
+	    {"CL 0 TE", BOTH("Content-Length: 0\r\n" CODING), BAD, 0},
+	    {"TE CL 0", BOTH(CODING "\r\nContent-Length: 0"), BAD, 0},
+	    {"CL unknown TE", BOTH("Content-Length: 5\r\nTransfer-Encoding: x"),
 		BAD, 0},
+	    {"TE, then bad CL", BOTH(CODING "\r\nContent-Length: x"), BAD, 0},
 	};
 
 	H1_CHECK(cases);

@@ -64,6 +64,20 @@ Test(h1_head, version_is_checked_to_the_byte)
 	H1_CHECK(cases);
 }
 
+Test(h1_head, later_minor_versions_are_taken_as_1_1)
+{
+	const struct h1_request *r;
+	h1_parser *p;
+
+	r = h1_taken("GET / HTTP/1.0\r\n\r\n", &p);
+	cr_expect_eq(r->minor, 0);
+	cr_expect_str_eq(r->host, "");
+	h1_free(p);
+	r = h1_taken("GET / HTTP/1.9\r\nHost: a\r\n\r\n", &p);
+	cr_expect_eq(r->minor, 1);
+	h1_free(p);
+}
+
 Test(h1_head, each_method_has_its_forms_of_target)
 {
 	static const struct h1_case cases[] = {

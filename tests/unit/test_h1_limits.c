@@ -123,13 +123,26 @@ Test(h1_limits, chunk_extensions_are_bounded_over_the_whole_body)
 	int i, n;
 
 	memset(chunk, 'e', sizeof(chunk));
-	memcpy(chunk, "1;", 2);
+	chunk[0] = '1';
+	chunk[1] = ';';
 	n = 2 + 99 + snprintf(chunk + 101, sizeof(chunk) - 101, "\r\na\r\n");
 	for (i = 0; i < 10; i++)
 		cr_assert_eq(h1_feed(p, chunk, (size_t)n), n);
 	h1_feed(p, chunk, (size_t)n);
 	cr_assert_eq(h1_state(p), H1_ERROR);
 	cr_expect_eq(h1_fault(p)->code, ERR_BAD_REQUEST);
+	h1_free(p);
+}
+
+Test(h1_limits, blanks_behind_a_chunk_size_are_bounded)
+{
+	char blanks[1100];
+	h1_parser *p = h1_given(H1_POST "Transfer-Encoding: chunked\r\n\r\n1");
+
+	memset(blanks, ' ', sizeof(blanks));
+	cr_assert_eq(h1_state(p), H1_BODY);
+	h1_feed(p, blanks, sizeof(blanks));
+	cr_assert_eq(h1_state(p), H1_ERROR);
 	h1_free(p);
 }
 
@@ -212,11 +225,13 @@ Test(h1_limits, states_follow_the_bytes)
 	h1_free(p);
 }
 
-/* Sum of what is handed out by malloc() (bytes). */
+/* Sum of what is handed out by malloc(), large blocks included (bytes). */
 static size_t
 allocated(void)
 {
-	return (mallinfo2().uordblks);
+	struct mallinfo2 info = mallinfo2();
+
+	return (info.uordblks + info.hblkhd);
 }
 
 Test(h1_limits, memory_follows_what_came_and_is_given_back)

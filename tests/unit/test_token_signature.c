@@ -41,6 +41,13 @@ signature_of(const char *token, uint8_t out[SIGNATURE_MAX])
 	return (len);
 }
 
+/* Make another base64url character of one. */
+static void
+bend(char *c)
+{
+	*c = *c == 'B' ? 'C' : 'B';
+}
+
 /* Every algorithm: the good token passes, no changed one does. */
 Test(token_signature, changed_signatures_are_refused)
 {
@@ -296,7 +303,7 @@ Test(token_signature, payload_beyond_libjwt_is_verified_all_the_same)
 		for (j = 0; j < sizeof(payloads) / sizeof(payloads[0]); j++) {
 			token = kit_claims(&kit, payloads[j]);
 			cut = strdup(token);
-			strrchr(cut, '.')[1] ^= 1;
+			bend(strrchr(cut, '.') + 1);
 			EXPECT(&kit, cut, REFUSED);
 			cut = strdup(token);
 			strrchr(cut, '.')[1] = '\0';
@@ -375,7 +382,7 @@ check_vector(struct kit *kit, const char *token)
 	char *changed = strdup(token);
 
 	EXPECT(kit, strdup(token), "Missing claim: sub");
-	strrchr(changed, '.')[5] ^= 1;
+	bend(strrchr(changed, '.') + 5);
 	EXPECT(kit, changed, REFUSED);
 	kit_free(kit);
 }

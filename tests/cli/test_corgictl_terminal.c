@@ -1,0 +1,199 @@
+/*
+ * corgictl on a terminal: passwords are not shown, are asked for twice, and
+ * the terminal is as it was afterwards, whatever ends the program.
+ */
+#include "ctl.h"
+
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <termios.h>
+#include <unistd.h>
+
+/* Longest wait for the program to say something (milliseconds). */
+#define PATIENCE_MS 20000
+
+/* A program on the other side of a terminal, and all that it has shown. */
+struct session {
+	int master;
+	pid_t pid;
+	char shown[4096];
+	size_t len;
+	size_t seen; /* what await() has passed */
+};
+
+static void start(struct session *, const char *, const char *);
+static void read_some(struct session *);
+static void await(struct session *, const char *);
+static void type(struct session *, const char *);
+static int finish(struct session *);
+static bool echoes(const struct session *);
+
+TestSuite(
+    ctl_terminal, .init = ctl_set_up, .fini = ctl_tear_down, .timeout = 90);
+
+/* Run "corgictl user VERB NAME" on a new terminal. */
+static void
+start(struct session *s, const char *verb, const char *name)
+{
+	char path[64];
+	int slave;
+
+	memset(s, 0, sizeof(*s));
+	cr_assert_neq(s->master = posix_openpt(O_RDWR | O_NOCTTY), -1);
+	cr_assert_eq(grantpt(s->master), 0);
+	cr_assert_eq(unlockpt(s->master), 0);
+	cr_assert_eq(ptsname_r(s->master, path, sizeof(path)), 0);
+	if ((s->pid = fork()) != 0)
+		return;
+	(void)setsid();
+	slave = open(path, O_RDWR);
+	(void)ioctl(slave, TIOCSCTTY, 0);
+	(void)dup2(slave, 0);
+	(void)dup2(slave, 1);
+	(void)dup2(slave, 2);
+	(void)execle(corgi_ctl(), "corgictl", "user", verb, name, (char *)NULL,
+	    (char *const *)(const void *)ctl_env);
+	_exit(127);
+}
+
+/* Take what is shown; the end of the program reads as EIO. */
+static void
+read_some(struct session *s)
+{
+	struct pollfd pfd = {.fd = s->master, .events = POLLIN};
+	ssize_t n;
+
+	cr_assert_eq(
+	    poll(&pfd, 1, PATIENCE_MS), 1, "silence after: %s", s->shown);
+	n = read(s->master, s->shown + s->len, sizeof(s->shown) - 1 - s->len);
+	cr_assert_gt(n, 0, "ended after: %s", s->shown);
+	s->len += (size_t)n;
+	s->shown[s->len] = '\0';
+}
+
+/* Wait for a text that has not been waited for yet. */
+static void
+await(struct session *s, const char *text)
+{
+	const char *at;
+
+	while ((at = strstr(s->shown + s->seen, text)) == NULL)
+		read_some(s);
+	s->seen = (size_t)(at - s->shown) + strlen(text);
+}
+
+static void
+type(struct session *s, const char *text)
+{
+	cr_assert_eq(
+	    write(s->master, text, strlen(text)), (ssize_t)strlen(text));
+}
+
+/* Read to the end; the exit status. */
+static int
+finish(struct session *s)
+{
+	struct pollfd pfd = {.fd = s->master, .events = POLLIN};
+	ssize_t n;
+	int status;
+
+	while (poll(&pfd, 1, PATIENCE_MS) == 1) {
+		n = read(s->master, s->shown + s->len,
+		    sizeof(s->shown) - 1 - s->len);
+		if (n <= 0)
+			break;
+		s->len += (size_t)n;
+	}
+	s->shown[s->len] = '\0';
+	cr_assert_eq(waitpid(s->pid, &status, 0), s->pid);
+	(void)close(s->master);
+	return (process_status(status));
+}
+
+static bool
+echoes(const struct session *s)
+{
+	struct termios terminal;
+
+	cr_assert_eq(tcgetattr(s->master, &terminal), 0);
+	return ((terminal.c_lflag & ECHO) != 0);
+}
+
+Test(ctl_terminal, a_password_is_asked_for_twice_and_never_shown)
+{
+	struct session s;
+
+	start(&s, "add", "cosmo");
+	await(&s, "Password: ");
+	cr_expect_not(echoes(&s));
+	type(&s, "space-corgi\n");
+	await(&s, "Once more: ");
+	type(&s, "space-corgi\n");
+	cr_expect_eq(finish(&s), 0, "%s", s.shown);
+	cr_expect_null(strstr(s.shown, "space"), "%s", s.shown);
+	ctl_expect(0, "cosmo", "user", "list");
+}
+
+Test(ctl_terminal, two_different_passwords_are_refused)
+{
+	struct session s;
+
+	start(&s, "add", "cosmo");
+	await(&s, "Password: ");
+	type(&s, "space-corgi\n");
+	await(&s, "Once more: ");
+	type(&s, "space-corgj\n");
+	cr_expect_eq(finish(&s), 1, "%s", s.shown);
+	cr_expect_not_null(strstr(s.shown, "differ"), "%s", s.shown);
+	cr_expect_null(strstr(s.shown, "space"), "%s", s.shown);
+	start(&s, "passwd", "cosmo");
+	cr_expect_eq(finish(&s), 3, "%s", s.shown);
+}
+
+Test(ctl_terminal, an_interrupt_gives_the_terminal_back)
+{
+	struct session s;
+	char path[64];
+	int slave, status;
+
+	/* One descriptor stays open: the settings end with the last one. */
+	start(&s, "add", "cosmo");
+	cr_assert_eq(ptsname_r(s.master, path, sizeof(path)), 0);
+	cr_assert_neq(slave = open(path, O_RDWR | O_NOCTTY), -1);
+	await(&s, "Password: ");
+	cr_expect_not(echoes(&s));
+	type(&s, "half\x03");
+	await(&s, "\n");
+	cr_assert_eq(waitpid(s.pid, &status, 0), s.pid);
+	cr_expect(WIFSIGNALED(status));
+	cr_expect_eq(WTERMSIG(status), SIGINT);
+	cr_expect(echoes(&s));
+	(void)close(slave);
+	(void)close(s.master);
+}
+
+Test(ctl_terminal, deleting_asks_and_takes_anything_but_yes_for_no)
+{
+	static const char *const noes[] = {"\n", "n\n", "yolo\n"};
+	struct session s;
+	size_t i;
+
+	ctl_add("cosmo", "p\n");
+	for (i = 0; i < sizeof(noes) / sizeof(noes[0]); i++) {
+		start(&s, "delete", "cosmo");
+		await(&s, "\"cosmo\"? [y/N] ");
+		type(&s, noes[i]);
+		cr_expect_eq(finish(&s), 1, "%s", s.shown);
+	}
+	ctl_expect(0, "cosmo", "user", "list");
+	start(&s, "delete", "cosmo");
+	await(&s, "\"cosmo\"? [y/N] ");
+	type(&s, "y\n");
+	cr_expect_eq(finish(&s), 0, "%s", s.shown);
+	start(&s, "delete", "cosmo");
+	cr_expect_eq(finish(&s), 3, "%s", s.shown);
+}

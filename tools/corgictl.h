@@ -1,0 +1,99 @@
+/*
+ * corgictl.h - the administrator's program: what its files share.
+ */
+#ifndef CORGI_CORGICTL_H
+#define CORGI_CORGICTL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "auth/account.h"
+#include "base/config.h"
+#include "base/jdoc.h"
+#include "base/secret.h"
+
+/* What the program ends with. */
+enum exit_code {
+	EXIT_DONE = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	EXIT_NOT_FOUND = 3,
+	EXIT_EXISTS = 4
+};
+
+/* The options and the argument of a command line. NULL where not given. */
+struct request {
+	const char *argument;
+	const char *data_dir;
+	const char *host;
+	const char *port;
+	const char *path;
+	bool json;
+	bool yes;
+};
+
+/* Room for any name in the form of show_text(), with the closing NUL. */
+#define SHOWN_NAME_MAX (4 * STORE_NAME_MAX + 1)
+
+/* Room for a time in the form of show_time(), with the closing NUL. */
+#define SHOWN_TIME_MAX 32
+
+/* The commands. */
+enum exit_code command_user_add(const struct request *);
+enum exit_code command_user_list(const struct request *);
+enum exit_code command_user_passwd(const struct request *);
+enum exit_code command_user_delete(const struct request *);
+enum exit_code command_token_inspect(const struct request *);
+enum exit_code command_config(const struct request *);
+enum exit_code command_health(const struct request *);
+enum exit_code command_routes(const struct request *);
+
+/* corgictl_output.c */
+
+/* Write "corgictl: ..." and a line end to standard error. */
+void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * Copy text for a terminal: UTF-8 as it is, everything that could steer the
+ * terminal or hide from the eye as \xHH. Cut to fit.
+ */
+void show_text(const void *text, size_t len, char *out, size_t size);
+
+/* A time in UTC as RFC 3339 has it. */
+void show_time(int64_t seconds, char out[SHOWN_TIME_MAX]);
+
+/* Print a document and release it. DONE, or FAILED for NULL (no memory). */
+enum exit_code print_document(jdoc *doc);
+
+/* Set a text member; -1 when out of memory or not UTF-8. */
+int set_text(jdoc *object, const char *name, const char *text)
+    __attribute__((warn_unused_result));
+
+/* corgictl_input.c */
+
+/*
+ * Ask for a new password: twice without echo on a terminal, otherwise one
+ * line of standard input. Returns 0, or -1 after a complaint. Release with
+ * secret_free().
+ */
+int read_password(struct secret *password) __attribute__((warn_unused_result));
+
+/* Ask a yes-or-no question on the terminal. */
+bool confirm(const char *question);
+
+/* Read standard input to its end, at most max bytes. As read_password(). */
+int
+read_input(size_t max, struct secret *text) __attribute__((warn_unused_result));
+
+/* corgictl_config.c */
+
+/*
+ * Load the configuration as the service does, --data-dir going before the
+ * environment. Without keys, the JWT_ names are not looked at. Returns 0, or
+ * -1 after a complaint.
+ */
+int load_config(const struct request *request, enum config_flavor flavor,
+    bool with_keys, struct config *config) __attribute__((warn_unused_result));
+
+#endif
