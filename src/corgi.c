@@ -190,6 +190,5 @@ terminated(void *arg, int error)
 	(void)error;
 	if (read(termination.fd, &count, sizeof(count)) == -1)
 		return;
-	log_line(LOG_LEVEL_NOTICE, "stopping: finishing what is under way");
 	front_drain();
 }

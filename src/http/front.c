@@ -13,9 +13,6 @@
 /* Header lines a request may have; Kore itself would drop those after 23. */
 #define FIELDS_MAX 128
 
-/* How often a draining worker looks whether it may end. */
-#define DRAIN_CHECK_MS 20
-
 struct front_worker front_worker;
 
 static void front_event(void *arg, int error);
@@ -27,7 +24,6 @@ front_feed(struct front *fr, const uint8_t *data, size_t len, size_t *used);
 static void front_run_ready(void *arg, u_int64_t now);
 static void front_tick(void *arg, u_int64_t kore_now);
 static void front_expire(struct front *fr, int64_t now);
-static void front_drain_check(void *arg, u_int64_t kore_now);
 static void front_release(struct front *fr);
 static void front_reap(void);
 static struct front *front_take(struct connection *c, enum front_state state);
@@ -45,6 +41,7 @@ front_init(const struct config *config)
 	TAILQ_INIT(&front_worker.orphans);
 	TAILQ_INIT(&front_worker.ready);
 	TAILQ_INIT(&front_worker.dead);
+	front_drain_init();
 	(void)kore_timer_add(front_tick, FRONT_TICK_MS, NULL, 0);
 }
 
@@ -71,34 +68,6 @@ front_connect_tls(struct connection *c)
 	c->write = net_write_tls;
 }
 
-void
-front_drain(void)
-{
-	struct front *fr, *next;
-
-	if (front_worker.draining)
-		return;
-	front_worker.draining = true;
-	front_worker.drain_deadline = clock_monotonic_ms() +
-	    (int64_t)front_worker.config->shutdown_seconds * 1000;
-	kore_platform_disable_accept();
-
-	for (fr = TAILQ_FIRST(&front_worker.fronts); fr != NULL; fr = next) {
-		next = TAILQ_NEXT(fr, list);
-		if (fr->state == FRONT_READING &&
-		    h1_state(fr->parser) == H1_IDLE && fr->backlog_len == 0 &&
-		    !(fr->c->evt.flags & KORE_EVENT_READ))
-			front_io_abort(fr);
-	}
-	(void)kore_timer_add(front_drain_check, DRAIN_CHECK_MS, NULL, 0);
-}
-
-bool
-front_draining(void)
-{
-	return (front_worker.draining);
-}
-
 /*
  * Take a connection over from Kore. One too many is told so and closed, or,
  * where that would cost a handshake, just closed. NULL when it is over.
@@ -108,9 +77,6 @@ front_take(struct connection *c, enum front_state state)
 {
 	struct fault fault;
 	struct front *fr;
-
-	/* Kore lets one worker accept until it is full; take turns instead. */
-	kore_worker_make_busy();
 
 	fr = calloc(1, sizeof(*fr));
 	if (fr == NULL || (fr->parser = h1_new(&front_worker.limits)) == NULL) {
@@ -384,26 +350,6 @@ front_expire(struct front *fr, int64_t now)
 	} else if (fr->state != FRONT_EXCHANGE && fr->state != FRONT_CLOSING) {
 		front_io_abort(fr);
 	}
-}
-
-/* Once nothing is under way any more, let Kore's loop end as on SIGTERM. */
-static void
-front_drain_check(void *arg, u_int64_t kore_now)
-{
-	struct front *fr;
-	bool busy;
-
-	(void)arg;
-	(void)kore_now;
-	busy = false;
-	TAILQ_FOREACH (fr, &front_worker.fronts, list) {
-		if (fr->state == FRONT_EXCHANGE || front_io_pending(fr) ||
-		    (fr->state == FRONT_READING &&
-			h1_state(fr->parser) != H1_IDLE))
-			busy = true;
-	}
-	if (!busy || clock_monotonic_ms() >= front_worker.drain_deadline)
-		sig_recv = SIGTERM;
 }
 
 static void

@@ -60,9 +60,9 @@ int front_refuse(struct http_request *req, enum error_code code);
 int front_refuse_with(struct http_request *req, const struct refusal *refusal);
 
 /*
- * Stop taking requests: idle connections close at once, the others after the
- * answer under way; then the worker ends, at the latest after the configured
- * time.
+ * Stop listening and finish what is under way: every connection ends with its
+ * next answer, idle ones after a moment's grace; then the worker ends, at the
+ * latest after the configured time. Further calls do nothing.
  */
 void front_drain(void);
 

@@ -83,8 +83,11 @@ extern struct front_worker {
 	unsigned int count;        /* of fronts */
 	bool ready_armed;          /* a timer will look at the ready ones */
 	bool draining;
-	int64_t drain_deadline;
+	int64_t drain_start;
 } front_worker;
+
+/* Prepare for the drain (front_drain.c). */
+void front_drain_init(void);
 
 /* A request is complete: answer it here, or give it to Kore. */
 void front_dispatch(struct front *fr);

@@ -28,6 +28,9 @@
 /* Longest run of a program (milliseconds). */
 #define RUN_MS 30000
 
+/* Scratch folders that may be left when a test ends early. */
+#define SCRATCH_MAX 64
+
 /* A child under way, and what has come from it so far. */
 struct running {
 	pid_t pid;
@@ -38,6 +41,11 @@ struct running {
 	struct run_result result;
 };
 
+/* The folders of this test that are still there; removed when it exits. */
+static char *scratch[SCRATCH_MAX];
+
+static void scratch_remove(const char *);
+static void scratch_sweep(void);
 static int remove_entry(const char *, const struct stat *, int, struct FTW *);
 static long status_field_kb(pid_t, const char *, const char *);
 static void run_child(const char *const *, const char *const *, int, int);
@@ -87,8 +95,10 @@ free_port(void)
 char *
 scratch_new(void)
 {
+	static bool registered;
 	const char *base;
 	char *path;
+	size_t i;
 
 	base = getenv("TMPDIR");
 	if (base == NULL || *base == '\0')
@@ -97,7 +107,33 @@ scratch_new(void)
 		cr_assert_fail("out of memory");
 	if (mkdtemp(path) == NULL)
 		cr_assert_fail("%s: %s", path, strerror(errno));
+	for (i = 0; i < SCRATCH_MAX && scratch[i] != NULL; i++)
+		continue;
+	if (i < SCRATCH_MAX)
+		scratch[i] = strdup(path);
+	if (!registered) {
+		(void)atexit(scratch_sweep);
+		registered = true;
+	}
 	return (path);
+}
+
+static void
+scratch_remove(const char *path)
+{
+	(void)nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* A failed assertion leaves a test in its middle. */
+static void
+scratch_sweep(void)
+{
+	size_t i;
+
+	for (i = 0; i < SCRATCH_MAX; i++) {
+		if (scratch[i] != NULL)
+			scratch_remove(scratch[i]);
+	}
 }
 
 static int
@@ -113,9 +149,17 @@ remove_entry(const char *path, const struct stat *st, int kind, struct FTW *ftw)
 void
 scratch_free(char *path)
 {
+	size_t i;
+
 	if (path == NULL)
 		return;
-	(void)nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+	scratch_remove(path);
+	for (i = 0; i < SCRATCH_MAX; i++) {
+		if (scratch[i] != NULL && strcmp(scratch[i], path) == 0) {
+			free(scratch[i]);
+			scratch[i] = NULL;
+		}
+	}
 	free(path);
 }
 
@@ -276,6 +320,41 @@ process_fds(pid_t pid)
 	return (n);
 }
 
+char
+process_state(pid_t pid, pid_t *parent)
+{
+	char path[64], state, *text, *after;
+	int ppid;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	text = file_read(path, NULL);
+	if (text == NULL)
+		return ('\0');
+	state = '\0';
+	after = strrchr(text, ')');
+	if (after == NULL || sscanf(after + 1, " %c %d", &state, &ppid) != 2 ||
+	    state == 'Z' || state == 'X')
+		state = '\0';
+	if (state != '\0' && parent != NULL)
+		*parent = (pid_t)ppid;
+	free(text);
+	return (state);
+}
+
+bool
+process_gone(pid_t pid, int ms)
+{
+	long long end;
+
+	end = now_ms() + ms;
+	while (process_state(pid, NULL) != '\0') {
+		if (now_ms() >= end)
+			return (false);
+		sleep_ms(10);
+	}
+	return (true);
+}
+
 int
 process_status(int status)
 {
@@ -293,6 +372,7 @@ run_child(const char *const *argv, const char *const *env, int in, int out)
 	(void)dup2(in, STDIN_FILENO);
 	(void)dup2(out, STDOUT_FILENO);
 	(void)dup2(out, STDERR_FILENO);
+	(void)close_range(STDERR_FILENO + 1, ~0U, 0);
 	(void)execvpe(
 	    argv[0], (char *const *)(void *)argv, (char *const *)(void *)env);
 	_exit(127);

@@ -19,6 +19,13 @@ long process_pss_kb(pid_t pid);
 /* Open file descriptors of one process, -1 when unknown. */
 int process_fds(pid_t pid);
 
+/* The state letter of a process and its parent (may be NULL); NUL when it is
+ * gone, a zombie included. */
+char process_state(pid_t pid, pid_t *parent);
+
+/* Whether a process is gone, or goes within ms milliseconds. */
+bool process_gone(pid_t pid, int ms);
+
 /* A fresh temporary folder of the test's own, and its removal with all that
  * is in it. scratch_new() returns text that scratch_free() releases. */
 char *scratch_new(void);

@@ -63,7 +63,6 @@ static void server_release(struct server *);
 static void expect_refusal(
     const char *, const struct server_options *, const char *, va_list);
 static void expect_silence(const char *, struct server *);
-static pid_t parent_of(pid_t);
 static int compare_pids(const void *, const void *);
 
 /* Add NAME=value; an earlier entry of that name gives way. */
@@ -120,6 +119,7 @@ server_exec(const struct server *s, const struct server_options *options)
 	(void)dup2(null, STDIN_FILENO);
 	(void)dup2(log, STDOUT_FILENO);
 	(void)dup2(log, STDERR_FILENO);
+	(void)close_range(STDERR_FILENO + 1, ~0U, 0);
 
 	n = 0;
 	environment_add(env, &n, "PATH=/usr/sbin:/usr/bin:/sbin:/bin");
@@ -512,26 +512,6 @@ server_log_wait(const struct server *s, const char *text, int ms)
 	return (false);
 }
 
-/* The parent of a process that has not ended; -1 when there is none such. */
-static pid_t
-parent_of(pid_t pid)
-{
-	char path[64], state, *text, *after;
-	int parent;
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	text = file_read(path, NULL);
-	if (text == NULL)
-		return (-1);
-	parent = -1;
-	after = strrchr(text, ')');
-	if (after == NULL ||
-	    sscanf(after + 1, " %c %d", &state, &parent) != 2 || state == 'Z')
-		parent = -1;
-	free(text);
-	return ((pid_t)parent);
-}
-
 static int
 compare_pids(const void *a, const void *b)
 {
@@ -548,7 +528,7 @@ server_workers(const struct server *s, pid_t *pids, size_t max)
 	struct dirent *d;
 	DIR *dir;
 	size_t n;
-	pid_t pid;
+	pid_t pid, parent;
 
 	n = 0;
 	dir = opendir("/proc");
@@ -556,7 +536,8 @@ server_workers(const struct server *s, pid_t *pids, size_t max)
 		cr_assert_fail("/proc: %s", strerror(errno));
 	while ((d = readdir(dir)) != NULL && n < max) {
 		pid = (pid_t)strtol(d->d_name, NULL, 10);
-		if (pid > 0 && parent_of(pid) == s->pid)
+		if (pid > 0 && process_state(pid, &parent) != '\0' &&
+		    parent == s->pid)
 			pids[n++] = pid;
 	}
 	(void)closedir(dir);

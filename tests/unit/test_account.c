@@ -25,6 +25,10 @@ static void keep_line(enum log_level, const char *, void *);
 static void set_up(void);
 static void tear_down(void);
 static enum error_code log_in(const char *, const char *);
+static enum store_result
+find_then_change(struct store *, const char *, size_t, struct store_user *);
+static enum store_result
+set_hash(struct store *, int64_t, const char *, const char *, int64_t);
 
 static void
 keep_line(enum log_level level, const char *line, void *ctx)
@@ -173,6 +177,61 @@ Test(account, a_hash_of_lower_cost_is_made_anew_at_a_good_login_only)
 	cr_expect_eq(log_in("cosmo", "space-corgi"), ERR_NONE);
 	cr_assert_eq(store_user_find(store, "cosmo", 5, &before), STORE_OK);
 	cr_expect_str_eq(after.hash, before.hash);
+}
+
+/* The real store, but somebody changes the password right after the account
+ * has been looked up. */
+static enum store_result
+find_then_change(
+    struct store *s, const char *name, size_t len, struct store_user *user)
+{
+	enum store_result result = store_user_find(store, name, len, user);
+
+	(void)s;
+	if (result == STORE_OK)
+		cr_assert_eq(account_set_password(
+				 &service, store, name, len, "changed", 7),
+		    STORE_OK);
+	return (result);
+}
+
+static enum store_result
+set_hash(struct store *s, int64_t id, const char *expected, const char *hash,
+    int64_t at)
+{
+	(void)s;
+	return (store_user_set_hash(store, id, expected, hash, at));
+}
+
+Test(account, an_upgrade_never_overwrites_a_password_changed_meanwhile)
+{
+	const struct config dear = {
+	    .argon2_memory_kib = 128, .argon2_passes = 2};
+	const struct store_ops ops = {
+	    .user_find = find_then_change, .user_set_hash = set_hash};
+	struct store racing = {.ops = &ops};
+	struct account_service better;
+	struct store_user user;
+
+	cr_assert_eq(
+	    account_service_init(&better, &dear, clock_fixed(&now)), 0);
+	cr_expect_eq(account_login(&better, &racing, "cosmo", 5, "space-corgi",
+			 11, &user),
+	    ERR_NONE);
+	cr_expect_eq(log_in("cosmo", "changed"), ERR_NONE);
+	cr_expect_eq(log_in("cosmo", "space-corgi"), ERR_CREDENTIALS);
+}
+
+/* Even if somebody found out the password of the hash that stands in for an
+ * unknown account. */
+Test(account, the_dummy_hash_lets_nobody_in)
+{
+	cr_assert_eq(
+	    password_hash(&service.cost, "known", 5, service.dummy_hash), 0);
+	cr_expect_eq(log_in("nobody", "known"), ERR_CREDENTIALS);
+	cr_expect_eq(log_in("", "known"), ERR_CREDENTIALS);
+	run_sql(test_path, "UPDATE users SET hash = 'x'");
+	cr_expect_eq(log_in("cosmo", "known"), ERR_CREDENTIALS);
 }
 
 /* A full or locked disk is no reason to turn somebody away. */

@@ -118,6 +118,8 @@ Test(password, a_hash_text_that_asks_for_too_much_is_not_computed)
 	    "aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g",
 	    "$argon2id$v=19$m=64,t=4294967295,p=1$c2FsdHNhbHRzYWx0c2FsdA$"
 	    "aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g",
+	    "$argon2id$v=19$m=64,t=101,p=1$c2FsdHNhbHRzYWx0c2FsdA$"
+	    "aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g",
 	    "$argon2id$v=19$m=99999999999999999999,t=1,p=1$"
 	    "c2FsdHNhbHRzYWx0c2FsdA$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNo",
 	    "$argon2id$v=19$m=64,t=1,p=255$c2FsdHNhbHRzYWx0c2FsdA$"
@@ -131,6 +133,9 @@ Test(password, a_hash_text_that_asks_for_too_much_is_not_computed)
 		cr_expect_not(password_hash_usable(texts[i]), "%zu", i);
 		cr_expect(password_needs_rehash(&cheap, texts[i]), "%zu", i);
 	}
+	cr_expect(password_hash_usable(
+	    "$argon2id$v=19$m=64,t=100,p=1$c2FsdHNhbHRzYWx0c2FsdA$"
+	    "aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g"));
 	hash_of("x", 1, hash);
 	cr_expect(password_hash_usable(hash));
 	cr_expect_eq(password_verify(hash, "x", 1), 1);

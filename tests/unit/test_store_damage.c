@@ -141,6 +141,38 @@ Test(damage, nothing_acknowledged_is_lost_when_writers_are_killed)
 	cr_expect_gt(checked, 10, "the writers hardly wrote: %zu", checked);
 }
 
+/* Calls of fdatasync(), which is ours in this program. */
+static int syncs;
+
+__attribute__((visibility("default"))) int
+fdatasync(int fd)
+{
+	syncs++;
+	return (fsync(fd));
+}
+
+/* A kill leaves the system's memory: only this shows that an acknowledged
+ * change would also be there after a power cut. */
+Test(damage, every_change_is_on_the_disk_when_it_is_acknowledged)
+{
+	struct store *s = open_store();
+	struct store_user user;
+	int64_t id;
+
+	syncs = 0;
+	cr_assert_eq(store_user_add(s, "a", 1, HASH_A, 1, &id), STORE_OK);
+	cr_expect_gt(syncs, 0, "adding");
+	syncs = 0;
+	cr_assert_eq(store_user_set_hash(s, id, NULL, "h", 1), STORE_OK);
+	cr_expect_gt(syncs, 0, "changing");
+	syncs = 0;
+	cr_assert_eq(store_user_find(s, "a", 1, &user), STORE_OK);
+	cr_expect_eq(syncs, 0, "reading");
+	cr_assert_eq(store_user_delete(s, "a", 1), STORE_OK);
+	cr_expect_gt(syncs, 0, "removing");
+	store_close(s);
+}
+
 /* For tests of permissions, which root has always. The folder goes along, so
  * that it can be removed afterwards. */
 static void
@@ -221,6 +253,37 @@ Test(damage, a_database_of_another_program_is_refused_and_untouched)
 	cr_assert_eq(unlink(test_path), 0);
 
 	store_close(open_store());
+}
+
+/* Such a file has a log that its own program still wants to read: closing the
+ * last connection must not write it back. */
+Test(damage, the_log_of_another_programs_database_is_untouched)
+{
+	char path[PATH_MAX + 8], *file, *log, *after;
+	size_t file_len, log_len, after_len;
+	sqlite3 *other;
+
+	cr_assert_eq(sqlite3_open(test_path, &other), SQLITE_OK);
+	cr_assert_eq(sqlite3_exec(other,
+			 "PRAGMA journal_mode = WAL;"
+			 "CREATE TABLE theirs (a)",
+			 NULL, NULL, NULL),
+	    SQLITE_OK);
+	(void)snprintf(path, sizeof(path), "%s-wal", test_path);
+	file = file_bytes(test_path, &file_len);
+	log = file_bytes(path, &log_len);
+	cr_assert_gt(log_len, 0);
+	(void)sqlite3_close(other);
+	write_file(test_path, file, file_len);
+	write_file(path, log, log_len);
+
+	expect_refused_untouched(STORE_DAMAGED);
+	after = file_bytes(path, &after_len);
+	cr_expect_eq(after_len, log_len);
+	cr_expect_arr_eq(after, log, log_len);
+	free(file);
+	free(log);
+	free(after);
 }
 
 Test(damage, a_database_without_its_tables_is_refused)
