@@ -12,7 +12,7 @@
 /* The cost of argon2id may not be below what OWASP asks for, nor so high that
  * no machine of today could log anybody in. */
 #define ARGON2_MEMORY_MIN 19456
-#define ARGON2_MEMORY_MAX 4194304
+#define ARGON2_MEMORY_MAX 1048576
 #define ARGON2_PASSES_MIN 2
 #define ARGON2_PASSES_MAX 100
 
@@ -98,7 +98,7 @@ static const struct config_option options[OPTION__MAX] = {
     [OPTION_DATA_DIR] = {"CORGI_DATA_DIR", "data", "a folder's path",
 	"folder of the database and the secret", false},
     [OPTION_ARGON2_MEMORY_KIB] = {"CORGI_ARGON2_MEMORY_KIB", "19456",
-	"19456 to 4194304", "memory of one password hash, in KiB", false},
+	"19456 to 1048576", "memory of one password hash, in KiB", false},
     [OPTION_ARGON2_PASSES] = {"CORGI_ARGON2_PASSES", "2", "2 to 100",
 	"passes of one password hash over its memory", false},
     [OPTION_THREADS] = {"CORGI_THREADS", "0", "0 (one per core) to 64",

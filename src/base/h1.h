@@ -42,8 +42,9 @@ struct h1_request {
 	/* Path and query, NUL-terminated; an absolute form is cut down to
 	 * them, "*" stays. */
 	const char *target;
+	/* Of an absolute form, else of Host; may be "". With its port. */
 	const char *host;
-	int minor;       /* HTTP/1.minor */
+	int minor;       /* HTTP/1.minor: 0, or 1 for all later ones */
 	bool keep_alive; /* another request may follow */
 	const struct h1_field *fields;
 	size_t nfields;
@@ -97,7 +98,7 @@ const struct h1_field *h1_find(const struct h1_request *r, const char *name);
 
 /*
  * All fields of that name joined with "," in order (RFC 9110, section 5.3).
- * Returns NULL when there is none. *joined is set when the result had to be
+ * Returns NULL when there is none, or no memory to join them. *joined is set when the result had to be
  * made and must be released with free(); otherwise it points into r.
  */
 const char *h1_join(

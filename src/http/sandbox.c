@@ -15,36 +15,47 @@
 
 CORGI_EXPORT void kore_seccomp_hook(void);
 
+/* clang-format off */
 KORE_SECCOMP_FILTER("corgi",
-    /* SQLite: the database, its log and its locks. */
-    KORE_SYSCALL_ALLOW(pread64), KORE_SYSCALL_ALLOW(pwrite64),
-    KORE_SYSCALL_ALLOW(fsync), KORE_SYSCALL_ALLOW(fdatasync),
-    KORE_SYSCALL_ALLOW(ftruncate), KORE_SYSCALL_ALLOW(fallocate),
-    KORE_SYSCALL_ALLOW(fchmod), KORE_SYSCALL_ALLOW(fchown),
-    KORE_SYSCALL_ALLOW(newfstatat), KORE_SYSCALL_ALLOW(statx),
-    KORE_SYSCALL_ALLOW(unlinkat), KORE_SYSCALL_ALLOW(readlinkat),
-    KORE_SYSCALL_ALLOW(faccessat), KORE_SYSCALL_ALLOW(geteuid),
-    KORE_SYSCALL_ALLOW(sysinfo), KORE_SYSCALL_ALLOW(uname),
-    KORE_SYSCALL_ALLOW(gettimeofday),
+	/* SQLite: the database, its log and its locks. */
+	KORE_SYSCALL_ALLOW(pread64),
+	KORE_SYSCALL_ALLOW(pwrite64),
+	KORE_SYSCALL_ALLOW(fsync),
+	KORE_SYSCALL_ALLOW(fdatasync),
+	KORE_SYSCALL_ALLOW(ftruncate),
+	KORE_SYSCALL_ALLOW(fallocate),
+	KORE_SYSCALL_ALLOW(fchmod),
+	KORE_SYSCALL_ALLOW(fchown),
+	KORE_SYSCALL_ALLOW(newfstatat),
 
-    /* The pool of threads. */
-    KORE_SYSCALL_ALLOW(clone), KORE_SYSCALL_ALLOW(clone3),
-    KORE_SYSCALL_ALLOW(set_robust_list), KORE_SYSCALL_ALLOW(rseq),
-    KORE_SYSCALL_ALLOW(sched_getaffinity), KORE_SYSCALL_ALLOW(sched_yield),
-    KORE_SYSCALL_ALLOW(setpriority), KORE_SYSCALL_ALLOW(gettid),
-    KORE_SYSCALL_ALLOW(tgkill), KORE_SYSCALL_ALLOW(eventfd2),
-    KORE_SYSCALL_ALLOW(mremap), KORE_SYSCALL_ALLOW(mlock),
-    KORE_SYSCALL_ALLOW(munlock), KORE_SYSCALL_ALLOW(prctl),
+	/* The pool of threads. */
+	KORE_SYSCALL_ALLOW(clone),
+	KORE_SYSCALL_ALLOW(clone3),
+	KORE_SYSCALL_ALLOW(set_robust_list),
+	KORE_SYSCALL_ALLOW(rseq),
+	KORE_SYSCALL_ALLOW(sched_getaffinity),
+	KORE_SYSCALL_ALLOW(setpriority),
+	KORE_SYSCALL_ALLOW(gettid),
+	KORE_SYSCALL_ALLOW(eventfd2),
+	KORE_SYSCALL_ALLOW(mremap),
 
-    /* The front ends its side of a connection before it closes it. */
-    KORE_SYSCALL_ALLOW(shutdown), KORE_SYSCALL_ALLOW(rt_sigtimedwait),
+	/* A failed assertion ends the process by a signal that is logged. */
+	KORE_SYSCALL_ALLOW(tgkill),
+
+	/* The front ends its side of a connection before it closes it. */
+	KORE_SYSCALL_ALLOW(shutdown),
 
 #if defined(__SANITIZE_ADDRESS__)
-    /* What the sanitizers' runtime asks for. */
-    KORE_SYSCALL_ALLOW(sched_getparam), KORE_SYSCALL_ALLOW(getrlimit),
-    KORE_SYSCALL_ALLOW(prlimit64), KORE_SYSCALL_ALLOW(ptrace),
-    KORE_SYSCALL_ALLOW(wait4), KORE_SYSCALL_ALLOW(readlink),
-    KORE_SYSCALL_ALLOW(getppid), KORE_SYSCALL_ALLOW(pipe2),
-    KORE_SYSCALL_ALLOW(mkdir),
+	/* What the sanitizers' runtime asks for. */
+	KORE_SYSCALL_ALLOW(sched_yield),
+	KORE_SYSCALL_ALLOW(getrlimit),
+	KORE_SYSCALL_ALLOW(prlimit64),
+	KORE_SYSCALL_ALLOW(prctl),
+	KORE_SYSCALL_ALLOW(ptrace),
+	KORE_SYSCALL_ALLOW(wait4),
+	KORE_SYSCALL_ALLOW(getppid),
+	KORE_SYSCALL_ALLOW(pipe2),
+	KORE_SYSCALL_ALLOW(uname),
 #endif
 );
+/* clang-format on */

@@ -51,6 +51,9 @@ static long status_field_kb(pid_t, const char *, const char *);
 static void run_child(const char *const *, const char *const *, int, int);
 static void run_feed(struct running *);
 static bool run_drain(struct running *);
+static void
+run_start(struct running *, const char *const *, const char *const *);
+static bool run_pump(struct running *);
 
 void
 sleep_ms(int ms)
@@ -415,53 +418,68 @@ run_drain(struct running *r)
 	return (true);
 }
 
+/* Start a program with pipes to and from it. */
+static void
+run_start(struct running *r, const char *const *argv, const char *const *env)
+{
+	static const char *const path_only[] = {
+	    "PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL};
+	int in[2], out[2];
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (pipe2(in, O_CLOEXEC) == -1 || pipe2(out, O_CLOEXEC) == -1)
+		cr_assert_fail("pipe: %s", strerror(errno));
+	r->pid = fork();
+	if (r->pid == -1)
+		cr_assert_fail("fork: %s", strerror(errno));
+	if (r->pid == 0)
+		run_child(argv, env != NULL ? env : path_only, in[0], out[1]);
+	(void)close(in[0]);
+	(void)close(out[1]);
+	r->in = in[1];
+	r->out = out[0];
+	if (r->input_len == 0) {
+		(void)close(r->in);
+		r->in = -1;
+	}
+}
+
+/* Move bytes until the program closes its output; false out of time. */
+static bool
+run_pump(struct running *r)
+{
+	struct pollfd fds[2];
+	long long end;
+
+	end = now_ms() + RUN_MS;
+	while (now_ms() < end) {
+		fds[0] = (struct pollfd){.fd = r->out, .events = POLLIN};
+		fds[1] = (struct pollfd){.fd = r->in, .events = POLLOUT};
+		if (poll(fds, 2, 100) == -1)
+			continue;
+		if (fds[1].revents != 0 && r->in != -1)
+			run_feed(r);
+		if (fds[0].revents != 0 && !run_drain(r))
+			return (true);
+	}
+	return (false);
+}
+
 struct run_result
 run_program(const char *const *argv, const char *const *env, const void *input,
     size_t input_len)
 {
-	static const char *const path_only[] = {
-	    "PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL};
 	struct running r;
-	struct pollfd fds[2];
-	int in[2], out[2], status;
-	long long end;
+	int status;
 
 	memset(&r, 0, sizeof(r));
-	(void)signal(SIGPIPE, SIG_IGN);
-	if (pipe2(in, O_CLOEXEC) == -1 || pipe2(out, O_CLOEXEC) == -1)
-		cr_assert_fail("pipe: %s", strerror(errno));
-	r.pid = fork();
-	if (r.pid == -1)
-		cr_assert_fail("fork: %s", strerror(errno));
-	if (r.pid == 0)
-		run_child(argv, env != NULL ? env : path_only, in[0], out[1]);
-	(void)close(in[0]);
-	(void)close(out[1]);
-	r.in = in[1];
-	r.out = out[0];
 	r.input = input;
 	r.input_len = input == NULL ? 0 : input_len;
 	r.result.out = calloc(1, 1);
-	if (r.input_len == 0) {
-		(void)close(r.in);
-		r.in = -1;
-	}
-
-	end = now_ms() + RUN_MS;
-	for (;;) {
-		fds[0] = (struct pollfd){.fd = r.out, .events = POLLIN};
-		fds[1] = (struct pollfd){.fd = r.in, .events = POLLOUT};
-		if (poll(fds, 2, 100) == -1 && errno != EINTR)
-			break;
-		if (fds[1].revents != 0 && r.in != -1)
-			run_feed(&r);
-		if (fds[0].revents != 0 && !run_drain(&r))
-			break;
-		if (now_ms() > end) {
-			(void)kill(-r.pid, SIGKILL);
-			cr_expect(false, "%s did not end", argv[0]);
-			break;
-		}
+	run_start(&r, argv, env);
+	if (!run_pump(&r)) {
+		(void)kill(-r.pid, SIGKILL);
+		cr_expect(false, "%s did not end", argv[0]);
 	}
 	if (r.in != -1)
 		(void)close(r.in);

@@ -212,6 +212,28 @@ Test(life, workers_end_with_their_parent)
 	server_stop(s);
 }
 
+/* Kore would load the module anew under the running threads. */
+Test(life, sighup_changes_nothing)
+{
+	struct server *s = suite_start("flask");
+	char *token;
+	pid_t before, after;
+	int i;
+
+	token = http_token(server_port(s));
+	cr_assert(server_workers(s, &before, 1) == 1);
+	for (i = 0; i < 3; i++) {
+		cr_expect(kill(server_pid(s), SIGHUP) == 0);
+		cr_expect(http_get_token(server_port(s), "/protected", token,
+			      NULL) == 200);
+		cr_expect(http_login(server_port(s), DEMO_LOGIN, NULL) == 200);
+	}
+	cr_assert(server_workers(s, &after, 1) == 1);
+	cr_expect(before == after, "the worker was replaced");
+	free(token);
+	cr_expect(server_stop(s) == 0);
+}
+
 /* Line ends and escape sequences that a client sends stay within their line. */
 Test(life, nobody_writes_lines_of_their_own_into_the_log)
 {

@@ -43,6 +43,7 @@ folder_remove(void)
 	char path[PATH_MAX + NAME_MAX];
 	DIR *folder;
 
+	cr_assert_eq(seteuid(getuid()), 0);
 	if ((folder = opendir(test_folder)) == NULL)
 		return;
 	while ((entry = readdir(folder)) != NULL) {
