@@ -72,8 +72,13 @@ CLI_BIN = $(CLI_SRC:tests/cli/%.c=$(OUT)/cli/%)
 FUZZ_SRC = $(wildcard tests/fuzz/fuzz_*.c)
 REPLAY_BIN = $(FUZZ_SRC:tests/fuzz/fuzz_%.c=$(OUT)/replay/%)
 FUZZ_BIN = $(FUZZ_SRC:tests/fuzz/fuzz_%.c=$(OUT)/fuzz/%)
+BENCH_SRC = $(wildcard bench/*.c)
+BENCH_SO = bare front_kore
+BENCH_BIN = $(patsubst bench/%.c,$(OUT)/bench/%,$(filter-out \
+	    $(BENCH_SO:%=bench/%.c),$(BENCH_SRC))) \
+	    $(BENCH_SO:%=$(OUT)/bench/%.so)
 TEST_BIN = $(UNIT_BIN) $(CLI_BIN) $(E2E_BIN) $(REPLAY_BIN)
-KIT_LIBS = -lcriterion -lcurl $(LIBS)
+KIT_LIBS = -lcriterion -lcurl -lssl $(LIBS)
 
 # Short lines unless V=1.
 V ?= 0
@@ -86,7 +91,8 @@ SUBMAKE = mkdir -p $(BUILD) && flock $(BUILD)/.lock $(MAKE) \
 	  $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS)) --no-print-directory
 
 .PHONY: help run dev prod build test test-build check asan coverage fuzz \
-	fuzz-build test-browser bench-login bench-start image clean \
+	fuzz-build test-browser bench-login bench-start bench-front \
+	bench-abuse bench-ready soak image clean \
 	lib unit module ctl cli e2e FORCE
 .SECONDARY:
 .DEFAULT_GOAL = help
@@ -149,15 +155,27 @@ test-browser: ## drive the page in headless Chromium
 	@+$(SUBMAKE) FLAVOR=dev build
 	@scripts/with-service $(BUILD) tests/browser/run
 
-bench-login: ## logins beside guarded requests, and the bare hash
-	@scripts/install test
-	@+$(SUBMAKE) FLAVOR=prod build
-	@bench/login
+bench-login: bench-ready ## logins beside guarded requests, and the bare hash
+	@scripts/with-service $(OUT) bench/login $(OUT)
 
-bench-start: ## memory, and time to the first answer
+bench-start: bench-ready ## memory, and time to the first answer
+	@bench/start $(OUT)
+
+bench-front: bench-ready ## the connection front beside Kore's own reader
+	@bench/front $(OUT)
+
+bench-abuse: bench-ready ## guarded requests beside idle, slow and flooding peers
+	@bench/abuse $(OUT)
+
+bench-ready:
+	@scripts/install bench
+	@+$(SUBMAKE) FLAVOR=dev build $(BENCH_BIN)
+
+soak: ## good traffic, floods, garbage and kills together; SOAK_SECONDS=60
 	@scripts/install test
-	@+$(SUBMAKE) FLAVOR=prod build
-	@bench/start
+	@+$(SUBMAKE) FLAVOR=dev build $(OUT)/soak/soak
+	@CORGI_ROOT=$$PWD CORGI_MODULE=$$PWD/$(OUT)/corgi/corgi.so \
+	    CORGI_CTL=$$PWD/$(OUT)/corgictl tests/soak/run $(OUT)
 
 image: ## build the container image with docker
 	docker build -t $(IMAGE) .
@@ -228,6 +246,21 @@ $(OUT)/replay/%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c $(LIB) $(OUT)/flags
 $(OUT)/fuzz/%: tests/fuzz/fuzz_%.c $(LIB) $(OUT)/flags
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(CFLAGS_ALL) -fsanitize=fuzzer -o $@ $< $(LIB) $(LIBS)
+
+$(OUT)/soak/%: tests/soak/%.c $(KIT_OBJ) $(LIB) $(OUT)/flags
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(CFLAGS_ALL) -Itests/e2e -o $@ $< $(KIT_OBJ) $(LIB) \
+	    $(KIT_LIBS)
+
+$(OUT)/bench/%: bench/%.c $(LIB) $(OUT)/flags
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(CFLAGS_ALL) -o $@ $< $(LIB) $(LIBS)
+
+# Small Kore applications to compare with.
+$(OUT)/bench/%.so: bench/%.c $(OUT)/flags
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) -std=gnu11 -O2 -g -Wall -Wextra -fPIC -shared \
+	    -D_GNU_SOURCE $$(cat /usr/share/kore/features) -o $@ $<
 
 # Rewritten only when what they say changes: what hangs on them is then built
 # anew after a change of flags, or when a file came or went.

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <kore/kore.h>
@@ -106,10 +107,16 @@ kore_worker_configure(void)
 	const struct config *config = &service_get()->config;
 
 	(void)signal(SIGHUP, SIG_IGN);
+	/* Kore means to tell a worker that its parent is gone, but the worker
+	 * itself holds that end of the pipe open, too. */
+	if (prctl(PR_SET_PDEATHSIG, SIGTERM) == -1)
+		log_line(LOG_LEVEL_WARNING, "prctl: %s", errno_s);
 	front_init(config);
 	if (offload_start(
 		thread_count(), config->queue, service_store_release) == -1)
 		fatal("cannot start the background threads: %s", errno_s);
+	if (guard_init() == -1)
+		fatal("no memory for the cache of verified tokens");
 	catch_termination();
 }
 
@@ -117,6 +124,7 @@ void
 kore_worker_teardown(void)
 {
 	offload_stop();
+	guard_stop();
 	service_stop();
 }
 

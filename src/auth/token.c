@@ -66,8 +66,8 @@ token_verify(const struct token_policy *policy, const char *token, size_t len,
 	if (code == ERR_NONE)
 		code = token_claims_check(policy, parts.payload, fault);
 	if (code == ERR_NONE) {
-		*out = claims_new(policy, parts.payload);
-		parts.payload = NULL;
+		*out = claims_new(policy, parts.payload,
+		    parts.payload_text.data, parts.payload_text.len);
 		if (*out == NULL)
 			code = fault_set(fault, ERR_INTERNAL, NULL);
 	}

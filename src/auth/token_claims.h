@@ -14,10 +14,28 @@ token_claims_check(const struct token_policy *policy, const jdoc *payload,
     struct fault *fault) __attribute__((warn_unused_result));
 
 /*
- * Make the proof of a verified token; it takes payload over, even when it
- * fails. NULL when out of memory.
+ * The part of those rules that the passing of time can change: whether a token
+ * that starts at start (the later of iat and nbf, INT64_MIN without) and ends
+ * at expires is good now.
  */
-struct claims *claims_new(const struct token_policy *policy, jdoc *payload)
-    __attribute__((warn_unused_result));
+bool token_in_time(
+    const struct token_policy *policy, int64_t start, int64_t expires);
+
+/*
+ * Make the proof of a verified token from its payload, parsed and as text of
+ * len bytes; both stay the caller's. One reference. NULL when out of memory.
+ */
+struct claims *
+claims_new(const struct token_policy *policy, const jdoc *payload,
+    const void *text, size_t len) __attribute__((warn_unused_result));
+
+/* One reference more; claims_free() gives one back. One thread at a time. */
+struct claims *claims_ref(struct claims *c);
+
+/* Whether the token is still good by the clock. */
+bool claims_timely(const struct claims *c, const struct token_policy *policy);
+
+/* The memory that claims hold (bytes). */
+size_t claims_size(const struct claims *c);
 
 #endif

@@ -167,6 +167,16 @@ check_issuer(const struct config *c, const jdoc *payload, struct fault *fault)
 	return (fault_set(fault, ERR_TOKEN_ISSUER, NULL));
 }
 
+bool
+token_in_time(const struct token_policy *policy, int64_t start, int64_t expires)
+{
+	int64_t now = clock_now(&policy->clock);
+	int64_t leeway = policy->config->leeway;
+
+	return (
+	    start <= add_held(now, leeway) && expires > add_held(now, -leeway));
+}
+
 enum error_code
 token_claims_check(
     const struct token_policy *policy, const jdoc *payload, struct fault *fault)

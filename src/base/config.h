@@ -75,6 +75,9 @@ struct config {
 	unsigned int threads; /* 0: one per core */
 	unsigned int queue;
 
+	/* Memory of one worker's cache of verified tokens; 0: none. */
+	unsigned int token_cache_kib;
+
 	/* The connection front. Milliseconds, bytes, counts. */
 	unsigned int requests_per_connection;
 	unsigned int connections_per_worker;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/errors.h"
+#include "base/jdoc.h"
 
 static bool put(char *, size_t, size_t *, const char *, size_t);
 static size_t placeholder(const char *, const char *);
@@ -183,6 +184,8 @@ error_reason(int status)
 enum error_code
 fault_set(struct fault *f, enum error_code code, const char *detail)
 {
+	unsigned char c;
+	bool text;
 	size_t i;
 
 	if (f == NULL)
@@ -191,12 +194,17 @@ fault_set(struct fault *f, enum error_code code, const char *detail)
 		detail = "";
 
 	f->code = code;
+	text = utf8_valid(detail, strlen(detail));
 	for (i = 0; i < sizeof(f->detail) - 1 && detail[i] != '\0'; i++) {
-		if (detail[i] >= 0x20 && detail[i] <= 0x7e)
-			f->detail[i] = detail[i];
-		else
+		c = (unsigned char)detail[i];
+		f->detail[i] = detail[i];
+		if (c < 0x20 || c == 0x7f || (c >= 0x80 && !text))
 			f->detail[i] = '?';
 	}
+	/* Not in the middle of a character. */
+	if (text && detail[i] != '\0')
+		while (i > 0 && ((unsigned char)detail[i] & 0xc0) == 0x80)
+			i--;
 	f->detail[i] = '\0';
 
 	return (code);

@@ -118,7 +118,8 @@ struct error_info {
 
 /*
  * A refusal under way: the row and what is special about this one. Its detail
- * is printable ASCII, short, and never holds a secret or a whole token.
+ * is UTF-8 without control characters, short, and never holds a secret or a
+ * whole token.
  */
 struct fault {
 	enum error_code code;
@@ -133,8 +134,9 @@ const char *error_reason(int status);
 
 /*
  * Fill a fault and return its code, so that a check reads
- * "return (fault_set(f, ERR_TOKEN_ALG, NULL));". A NULL detail is empty; other
- * bytes than printable ASCII are replaced by '?'; too long a detail is cut.
+ * "return (fault_set(f, ERR_TOKEN_ALG, NULL));". A NULL detail is empty;
+ * control characters, and what is not UTF-8, are replaced by '?'; too long a
+ * detail is cut.
  * f may be NULL when nobody asks for the detail.
  */
 enum error_code

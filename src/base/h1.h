@@ -98,8 +98,9 @@ const struct h1_field *h1_find(const struct h1_request *r, const char *name);
 
 /*
  * All fields of that name joined with "," in order (RFC 9110, section 5.3).
- * Returns NULL when there is none, or no memory to join them. *joined is set when the result had to be
- * made and must be released with free(); otherwise it points into r.
+ * Returns NULL when there is none, or no memory to join them. *joined is set
+ * when the result had to be made and must be released with free(); otherwise
+ * it points into r.
  */
 const char *h1_join(
     const struct h1_request *r, const char *name, size_t *len, char **joined);

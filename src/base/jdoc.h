@@ -47,7 +47,7 @@ void jdoc_init(void);
  * for a client, in error. Input that is too deep, malformed, or (with the
  * flag) repeats a member is refused. Out of memory also gives NULL.
  */
-jdoc *jdoc_parse(const void *text, size_t len, int flags,
+jdoc *jdoc_parse(const void *data, size_t len, int flags,
     char error[JDOC_ERROR_MAX]) __attribute__((warn_unused_result));
 
 void jdoc_free(jdoc *doc);

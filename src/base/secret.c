@@ -92,6 +92,20 @@ secret_equal(const void *a, size_t alen, const void *b, size_t blen)
 	return (alen == 0 || sodium_memcmp(a, b, alen) == 0);
 }
 
+uint64_t
+secret_hash(
+    const uint8_t key[SECRET_HASH_KEY_LEN], const void *data, size_t len)
+{
+	uint64_t hash;
+
+	_Static_assert(crypto_shorthash_siphash24_BYTES == sizeof(hash) &&
+		crypto_shorthash_siphash24_KEYBYTES == SECRET_HASH_KEY_LEN,
+	    "SipHash-2-4 with its own sizes");
+	(void)crypto_shorthash_siphash24(
+	    (unsigned char *)&hash, data, len, key);
+	return (hash);
+}
+
 void
 secret_random(void *buf, size_t len)
 {

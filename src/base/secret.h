@@ -47,6 +47,16 @@ void secret_free_mem(void *p, size_t len);
 /* Whether two runs are equal; time depends on the lengths only. */
 bool secret_equal(const void *a, size_t alen, const void *b, size_t blen);
 
+/* Length of the key of secret_hash() (bytes). */
+#define SECRET_HASH_KEY_LEN 16
+
+/*
+ * A short keyed hash (SipHash-2-4) for tables whose keys strangers choose:
+ * without the key nobody can aim at a place. No proof of anything.
+ */
+uint64_t secret_hash(
+    const uint8_t key[SECRET_HASH_KEY_LEN], const void *data, size_t len);
+
 /* Fill buf with len random bytes. */
 void secret_random(void *buf, size_t len);
 

@@ -28,6 +28,8 @@ static int parse_network(const char *, struct network *);
 static bool parse_address(const char *, struct in6_addr *);
 static bool parse_hop(const char *, size_t, struct in6_addr *);
 static bool is_proxy(const struct in6_addr *);
+static bool reported_address(
+    const struct h1_request *, const char *, bool, struct in6_addr *);
 static void peer_address(const struct connection *, struct in6_addr *);
 static bool next_from_end(const char *, size_t *, const char **, size_t *);
 static bool forwarded_for(const char *, size_t, const char **, size_t *);
@@ -54,32 +56,21 @@ void
 client_address(const struct connection *c, const struct h1_request *request,
     struct in6_addr *out)
 {
-	const char *value, *hop;
-	struct in6_addr address;
-	size_t left, hop_len;
-	bool rfc7239;
-	char *joined;
+	struct in6_addr rfc7239, usual;
+	bool has_rfc7239, has_usual;
 
 	peer_address(c, out);
 	if (request == NULL || nproxies == 0 || !is_proxy(out))
 		return;
-	rfc7239 = true;
-	value = h1_join(request, "forwarded", &left, &joined);
-	if (value == NULL) {
-		rfc7239 = false;
-		value = h1_join(request, "x-forwarded-for", &left, &joined);
-	}
-	if (value == NULL)
-		return;
 
-	while (is_proxy(out) && next_from_end(value, &left, &hop, &hop_len)) {
-		if (rfc7239 && !forwarded_for(hop, hop_len, &hop, &hop_len))
-			break;
-		if (!parse_hop(hop, hop_len, &address))
-			break;
-		*out = address;
-	}
-	free(joined);
+	rfc7239 = usual = *out;
+	has_rfc7239 = reported_address(request, "forwarded", true, &rfc7239);
+	has_usual = reported_address(request, "x-forwarded-for", false, &usual);
+	if (has_rfc7239 && !has_usual)
+		*out = rfc7239;
+	else if (has_usual &&
+	    (!has_rfc7239 || memcmp(&rfc7239, &usual, sizeof(usual)) == 0))
+		*out = usual;
 }
 
 void
@@ -94,6 +85,33 @@ client_text(const struct in6_addr *address, char out[CLIENT_TEXT_MAX])
 	}
 	if (inet_ntop(family, at, out, CLIENT_TEXT_MAX) == NULL)
 		out[0] = '\0';
+}
+
+/*
+ * Follow one header's hops from the last one, beginning at the proxy in *out.
+ * Returns false when there is no such header.
+ */
+static bool
+reported_address(const struct h1_request *request, const char *name,
+    bool rfc7239, struct in6_addr *out)
+{
+	struct in6_addr address;
+	const char *value, *hop;
+	size_t left, hop_len;
+	char *joined;
+
+	value = h1_join(request, name, &left, &joined);
+	if (value == NULL)
+		return (false);
+	while (is_proxy(out) && next_from_end(value, &left, &hop, &hop_len)) {
+		if (rfc7239 && !forwarded_for(hop, hop_len, &hop, &hop_len))
+			break;
+		if (!parse_hop(hop, hop_len, &address))
+			break;
+		*out = address;
+	}
+	free(joined);
+	return (true);
 }
 
 /* "address" or "address/bits". */

@@ -27,10 +27,12 @@ int client_start(const struct config *config, char error[CLIENT_ERROR_MAX])
 
 /*
  * The address of the client behind a request: the peer, unless the peer is a
- * trusted proxy; then the last address in Forwarded (RFC 7239) or, without
- * that, X-Forwarded-For that is not itself a trusted proxy. What is no address
- * ends the search at the last one that was believed. request may be NULL (no
- * request yet). IPv4 in IPv6 form counts as IPv4.
+ * trusted proxy; then the last address in Forwarded (RFC 7239) or in
+ * X-Forwarded-For that is not itself a trusted proxy. A proxy writes one of the
+ * two and may let the client's own other one pass: when both are there and
+ * disagree, the peer is all that is known. What is no address ends the search
+ * at the last one that was believed. request may be NULL (no request yet). IPv4
+ * in IPv6 form counts as IPv4.
  */
 void client_address(const struct connection *c,
     const struct h1_request *request, struct in6_addr *out);

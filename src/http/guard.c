@@ -7,6 +7,7 @@
 #include <kore/http.h>
 
 #include "auth/bearer.h"
+#include "auth/token_cache.h"
 #include "base/log.h"
 #include "http/front.h"
 #include "http/guard.h"
@@ -25,6 +26,9 @@ struct guard {
 /* The blocks in use, parsed at start; read-only afterwards. */
 static struct guard guards[GUARDS_MAX];
 static size_t nguards;
+
+/* Tokens this worker has verified. */
+static struct token_cache *tokens;
 
 /* The names noted by GUARDED_HANDLER; the linker marks both ends. */
 extern const char *const __start_corgi_guarded[]
@@ -51,6 +55,23 @@ static const struct {
 } words[] = {
     {"access", ask_access},
 };
+
+int
+guard_init(void)
+{
+	const struct service *service = service_get();
+
+	tokens = token_cache_new(
+	    &service->policy, (size_t)service->config.token_cache_kib * 1024);
+	return (tokens == NULL ? -1 : 0);
+}
+
+void
+guard_stop(void)
+{
+	token_cache_free(tokens);
+	tokens = NULL;
+}
 
 int
 guard_verify(struct http_request *req, char *unused)
@@ -84,7 +105,7 @@ guard_verify(struct http_request *req, char *unused)
 	(void)fault_set(
 	    &fault, bearer_find(&rules, value, len, &token, &token_len), NULL);
 	if (fault.code == ERR_NONE &&
-	    token_verify(&service->policy, token, token_len, &claims, &fault) ==
+	    token_cache_verify(tokens, token, token_len, &claims, &fault) ==
 		ERR_NONE)
 		front_set(req, FRONT_CLAIMS, claims, release_claims);
 	free(joined);

@@ -51,6 +51,13 @@ typedef int (*guarded_handler)(struct http_request *, const struct claims *);
 	static int name##_guarded(                                             \
 	    struct http_request *req, const struct claims *claims)
 
+/* Prepare a worker: its cache of verified tokens. Returns 0, or -1 when out of
+ * memory. */
+int guard_init(void) __attribute__((warn_unused_result));
+
+/* Wipe and release the cache. */
+void guard_stop(void);
+
 /*
  * Kore's validator callback, named in kore.conf. Answers the request itself
  * and returns KORE_RESULT_ERROR when it refuses. Event loop.

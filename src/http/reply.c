@@ -163,8 +163,8 @@ date_now(void)
 }
 
 /*
- * RFC 6750, section 3. The description is a quoted-string, so what would end
- * it is replaced.
+ * RFC 6750, section 3: the description is a quoted-string of ASCII characters;
+ * what may not stand there is replaced.
  */
 static void
 challenge_text(const struct fault *fault, const struct error_info *info,
@@ -189,8 +189,8 @@ challenge_text(const struct fault *fault, const struct error_info *info,
 		(void)fault_text(fault, config->header_name,
 		    config->header_type, text, sizeof(text));
 		for (p = text; *p != '\0'; p++)
-			if (*p == '"' || *p == '\\')
-				*p = '\'';
+			if (*p == '"' || *p == '\\' || *p < 0x20 || *p > 0x7e)
+				*p = '?';
 		(void)snprintf(out, size,
 		    "Bearer error=\"%s\", error_description=\"%s\"", error,
 		    text);

@@ -6,7 +6,7 @@
  * threads of the pool are made, given a priority and ended; the allocator
  * moves memory between them.
  */
-#include <sys/socket.h>
+#include <sys/prctl.h>
 
 #include <kore/kore.h>
 #include <kore/seccomp.h>
@@ -38,6 +38,9 @@ KORE_SECCOMP_FILTER("corgi",
 	KORE_SYSCALL_ALLOW(gettid),
 	KORE_SYSCALL_ALLOW(eventfd2),
 	KORE_SYSCALL_ALLOW(mremap),
+
+	/* A worker ends with its parent. */
+	KORE_SYSCALL_ALLOW_ARG(prctl, 0, PR_SET_PDEATHSIG),
 
 	/* A failed assertion ends the process by a signal that is logged. */
 	KORE_SYSCALL_ALLOW(tgkill),

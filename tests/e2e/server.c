@@ -394,8 +394,11 @@ expect_silence(const char *row, struct server *s)
 		raw_set_wait(r, 500);
 		if (raw_send_text(r, INTRUDER))
 			(void)raw_read_close(r, &bytes);
-		cr_expect(bytes == 0, "%s: a request was answered", row);
 		raw_close(r);
+		if (bytes == 0)
+			continue;
+		cr_expect(false, "%s: a request was answered", row);
+		return;
 	}
 }
 

@@ -85,7 +85,8 @@ Test(guard, signatures_that_do_not_fit)
 	sig = dot + 1;
 	guard_expect("untouched", port, false, good, 200, NULL);
 
-	for (i = 0; i < strlen(sig); i += 7) {
+	/* The last letter has unused bits: see below. */
+	for (i = 0; i + 1 < strlen(sig); i += 7) {
 		bad = strdup(good);
 		bad[sig - good + (ptrdiff_t)i] = sig[i] == 'A' ? 'B' : 'A';
 		guard_expect("one letter", port, false, bad, 422,

@@ -330,22 +330,29 @@ Test(guard_loss, other_domains_and_servers_are_checked_too)
 /* What comes in beside the front would not be checked by it. */
 Test(guard_loss, listener_without_the_front_is_refused)
 {
-	static const char *const listeners[] = {
-	    "server main {\n\tbind 127.0.0.1 @PORT@\n\ttls no\n}\n",
-	    "server main {\n\tbind 127.0.0.1 @PORT@ front_connectt\n"
-	    "\ttls no\n}\n",
-	    "server main {\n\tbind 127.0.0.1 @PORT@ handle_health\n"
-	    "\ttls no\n}\n",
-	    "server main {\n\tbind 127.0.0.1 @PORT@ front_connect\n"
-	    "\tbind 127.0.0.2 @PORT@\n\ttls no\n}\n",
+	static const struct {
+		const char *name;
+		const char *text;
+	} listeners[] = {
+	    {"no front",
+		"server main {\n\tbind 127.0.0.1 @PORT@\n\ttls no\n}\n"},
+	    {"misspelt front",
+		"server main {\n\tbind 127.0.0.1 @PORT@ "
+		"front_connectt\n\ttls no\n}\n"},
+	    {"another function",
+		"server main {\n\tbind 127.0.0.1 @PORT@ "
+		"handle_health\n\ttls no\n}\n"},
+	    {"a second address without it",
+		"server main {\n\tbind 127.0.0.1 @PORT@ front_connect\n"
+		"\tbind 127.0.0.2 @PORT@\n\ttls no\n}\n"},
 	};
 	struct server_options options = {.environment = environment};
 	size_t i;
 
 	for (i = 0; i < sizeof(listeners) / sizeof(listeners[0]); i++) {
-		options.listener = listeners[i];
+		options.listener = listeners[i].text;
 		server_expect_refusal(
-		    listeners[i], &options, "front_connect", NULL);
+		    listeners[i].name, &options, "front_connect", NULL);
 	}
 }
 

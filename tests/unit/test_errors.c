@@ -151,7 +151,9 @@ Test(errors, a_detail_cannot_carry_control_characters)
 	struct fault f;
 
 	fault_set(&f, ERR_JSON, "a\r\nb\x7f\xc3\xa4 ~");
-	cr_assert_str_eq(f.detail, "a??b??? ~");
+	cr_assert_str_eq(f.detail, "a??b?\xc3\xa4 ~");
+	fault_set(&f, ERR_JSON, "no UTF-8: \xc3 \xff");
+	cr_assert_str_eq(f.detail, "no UTF-8: ? ?");
 	cr_assert_eq(fault_set(NULL, ERR_JSON, "x"), ERR_JSON);
 }
 
@@ -164,6 +166,11 @@ Test(errors, a_long_detail_is_cut)
 	detail[sizeof(detail) - 1] = '\0';
 	fault_set(&f, ERR_JSON, detail);
 	cr_assert_eq(strlen(f.detail), FAULT_DETAIL_MAX - 1);
+
+	/* Never in the middle of a character. */
+	memcpy(detail + FAULT_DETAIL_MAX - 2, "\xc3\xa4", 2);
+	fault_set(&f, ERR_JSON, detail);
+	cr_assert_eq(strlen(f.detail), FAULT_DETAIL_MAX - 2);
 }
 
 Test(errors, a_text_is_cut_to_what_fits)

@@ -49,8 +49,8 @@ load(const char *algorithm, enum config_flavor flavor, const char *secret,
 				 strlen(private_pem)),
 		    0);
 	if (public_pem != NULL)
-		cr_assert_eq(secret_set(&c.public_key, public_pem,
-				 strlen(public_pem)),
+		cr_assert_eq(
+		    secret_set(&c.public_key, public_pem, strlen(public_pem)),
 		    0);
 	memset(error, 'x', KEY_ERROR_MAX);
 	k = key_from_config(&c, error);
@@ -71,8 +71,8 @@ expect_loaded(const char *algorithm, const char *secret,
 	char error[KEY_ERROR_MAX];
 	struct key *k;
 
-	k = load(algorithm, CONFIG_PROD, secret, private_pem, public_pem,
-	    error);
+	k = load(
+	    algorithm, CONFIG_PROD, secret, private_pem, public_pem, error);
 	cr_assert_not_null(k, "%s", error);
 	cr_expect_eq(key_can_sign(k), signs);
 	key_free(k);
@@ -85,11 +85,11 @@ expect_refused(const char *algorithm, const char *secret,
 {
 	char error[KEY_ERROR_MAX];
 
-	cr_expect_null(load(algorithm, CONFIG_DEV, secret, private_pem,
-	    public_pem, error));
+	cr_expect_null(load(
+	    algorithm, CONFIG_DEV, secret, private_pem, public_pem, error));
 	cr_expect_not_null(strstr(error, word), "%s", error);
-	cr_expect_null(load(algorithm, CONFIG_PROD, secret, private_pem,
-	    public_pem, error));
+	cr_expect_null(load(
+	    algorithm, CONFIG_PROD, secret, private_pem, public_pem, error));
 	cr_expect_not_null(strstr(error, word), "%s", error);
 	if (private_pem != NULL && strlen(private_pem) > 100)
 		cr_expect_null(strstr(error, "MII"));
@@ -111,13 +111,13 @@ Test(keys, secret_as_long_as_its_hash_is_taken)
 		expect_loaded(rows[i].algorithm, secret, NULL, NULL, true);
 		cr_expect_eq(warnings, (int)i);
 		secret[rows[i].least - 1] = '\0';
-		k = load(rows[i].algorithm, CONFIG_PROD, secret, NULL, NULL,
-		    error);
+		k = load(
+		    rows[i].algorithm, CONFIG_PROD, secret, NULL, NULL, error);
 		cr_expect_null(k);
 		cr_expect_not_null(strstr(error, "JWT_SECRET_KEY"));
 		cr_expect_null(strstr(error, "sss"));
-		k = load(rows[i].algorithm, CONFIG_DEV, secret, NULL, NULL,
-		    error);
+		k = load(
+		    rows[i].algorithm, CONFIG_DEV, secret, NULL, NULL, error);
 		cr_expect_not_null(k);
 		cr_expect_eq(warnings, (int)i + 1);
 		cr_expect_not_null(strstr(last_line, "JWT_SECRET_KEY"));
@@ -149,8 +149,8 @@ Test(keys, pem_text_as_hmac_secret_is_refused)
 
 Test(keys, unknown_algorithms_are_refused)
 {
-	static const char *const names[] = {"none", "", "hs256", "HS1",
-	    "PS256", "ES256K", "EdDSA", "HS256 "};
+	static const char *const names[] = {
+	    "none", "", "hs256", "HS1", "PS256", "ES256K", "EdDSA", "HS256 "};
 	size_t i;
 
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -160,8 +160,8 @@ Test(keys, unknown_algorithms_are_refused)
 
 Test(keys, private_key_public_key_or_both_are_taken)
 {
-	static const char *const names[] = {"RS256", "RS384", "RS512", "ES256",
-	    "ES384", "ES512"};
+	static const char *const names[] = {
+	    "RS256", "RS384", "RS512", "ES256", "ES384", "ES512"};
 	char *private_pem, *public_pem;
 	EVP_PKEY *pkey;
 	size_t i;
@@ -184,8 +184,7 @@ Test(keys, halves_of_two_keys_are_refused)
 	EVP_PKEY *one = kit_generate("ES256"), *two = kit_generate("ES256");
 	char *private_pem = kit_pem(one, true), *other = kit_pem(two, false);
 
-	expect_refused(
-	    "ES256", NULL, private_pem, other, "does not belong to");
+	expect_refused("ES256", NULL, private_pem, other, "does not belong to");
 	free(private_pem);
 	free(other);
 	EVP_PKEY_free(one);
@@ -237,8 +236,8 @@ Test(keys, rsa_pss_key_is_refused)
 
 Test(keys, curve_has_to_be_the_algorithms)
 {
-	static const char *const curves[] = {"P-256", "P-384", "P-521",
-	    "secp256k1", "brainpoolP256r1"};
+	static const char *const curves[] = {
+	    "P-256", "P-384", "P-521", "secp256k1", "brainpoolP256r1"};
 	static const char *const names[] = {"ES256", "ES384", "ES512"};
 	EVP_PKEY *pkey;
 	size_t i, j;
@@ -250,8 +249,7 @@ Test(keys, curve_has_to_be_the_algorithms)
 		pem = kit_pem(pkey, true);
 		for (j = 0; j < 3; j++) {
 			if (i == j)
-				expect_loaded(
-				    names[j], NULL, pem, NULL, true);
+				expect_loaded(names[j], NULL, pem, NULL, true);
 			else
 				expect_refused(
 				    names[j], NULL, pem, NULL, "curve");
@@ -266,9 +264,8 @@ Test(keys, curve_spelt_out_in_numbers_is_refused)
 	EVP_PKEY *pkey = EVP_EC_gen("P-256");
 	char *pem;
 
-	cr_assert_eq(EVP_PKEY_set_utf8_string_param(
-			 pkey, "encoding", "explicit"),
-	    1);
+	cr_assert_eq(
+	    EVP_PKEY_set_utf8_string_param(pkey, "encoding", "explicit"), 1);
 	pem = kit_pem(pkey, true);
 	expect_refused("ES256", NULL, pem, NULL, "curve");
 	free(pem);
@@ -311,17 +308,17 @@ Test(keys, encrypted_key_is_refused_without_a_question)
 	char *data, *pem;
 	long len;
 
-	cr_assert_eq(PEM_write_bio_PKCS8PrivateKey(bio, pkey,
-			 EVP_aes_128_cbc(), "secret", 6, NULL, NULL),
+	cr_assert_eq(PEM_write_bio_PKCS8PrivateKey(
+			 bio, pkey, EVP_aes_128_cbc(), "secret", 6, NULL, NULL),
 	    1);
 	len = BIO_get_mem_data(bio, &data);
 	pem = strndup(data, (size_t)len);
 	expect_refused("ES256", NULL, pem, NULL, "encrypted");
 	free(pem);
 	(void)BIO_reset(bio);
-	cr_assert_eq(PEM_write_bio_PrivateKey_traditional(bio, pkey,
-			 EVP_aes_128_cbc(), (const uint8_t *)"secret", 6, NULL,
-			 NULL),
+	cr_assert_eq(
+	    PEM_write_bio_PrivateKey_traditional(bio, pkey, EVP_aes_128_cbc(),
+		(const uint8_t *)"secret", 6, NULL, NULL),
 	    1);
 	len = BIO_get_mem_data(bio, &data);
 	pem = strndup(data, (size_t)len);

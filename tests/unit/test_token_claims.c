@@ -134,10 +134,10 @@ Test(token_claims, expiry)
 
 Test(token_claims, leeway_moves_every_edge_by_itself)
 {
-	static const struct row iat[] = {{"1700000030", ""},
-	    {"1700000031", NOT_YET_IAT}, {NULL, NULL}};
-	static const struct row nbf[] = {{"1700000030", ""},
-	    {"1700000031", NOT_YET_NBF}, {NULL, NULL}};
+	static const struct row iat[] = {
+	    {"1700000030", ""}, {"1700000031", NOT_YET_IAT}, {NULL, NULL}};
+	static const struct row nbf[] = {
+	    {"1700000030", ""}, {"1700000031", NOT_YET_NBF}, {NULL, NULL}};
 	static const struct row expiry[] = {{"1699999971", ""},
 	    {"1699999970", EXPIRED}, {"1699999970.9", EXPIRED}, {NULL, NULL}};
 
@@ -179,8 +179,8 @@ Test(token_claims, token_passes_until_the_second_it_ends)
 
 Test(token_claims, subject_and_id_are_strings)
 {
-	static const char *const bad[] = {"1", "null", "true", "[]",
-	    "{\"a\":\"b\"}", "1.5"};
+	static const char *const bad[] = {
+	    "1", "null", "true", "[]", "{\"a\":\"b\"}", "1.5"};
 	char payload[512];
 	size_t i;
 
@@ -191,12 +191,11 @@ Test(token_claims, subject_and_id_are_strings)
 		    "Subject must be a string");
 		(void)snprintf(payload, sizeof(payload),
 		    "{\"sub\":\"s\",\"exp\":1700000900,\"jti\":%s}", bad[i]);
-		EXPECT(&kit, kit_claims(&kit, payload),
-		    "JWT ID must be a string");
+		EXPECT(
+		    &kit, kit_claims(&kit, payload), "JWT ID must be a string");
 	}
 	EXPECT(&kit,
-	    kit_claims(
-		&kit, "{\"sub\":\"\",\"jti\":\"\",\"exp\":1700000900}"),
+	    kit_claims(&kit, "{\"sub\":\"\",\"jti\":\"\",\"exp\":1700000900}"),
 	    "");
 }
 
@@ -204,8 +203,7 @@ Test(token_claims, absent_claims_are_named)
 {
 	EXPECT(&kit, kit_claims(&kit, "{}"), "Missing claim: sub");
 	EXPECT(&kit, kit_claims(&kit, "{\"exp\":1}"), "Missing claim: sub");
-	EXPECT(&kit, kit_claims(&kit, "{\"sub\":\"s\"}"),
-	    "Missing claim: exp");
+	EXPECT(&kit, kit_claims(&kit, "{\"sub\":\"s\"}"), "Missing claim: exp");
 	EXPECT(&kit, kit_claims(&kit, "{\"sub\":\"s\",\"jti\":\"j\"}"),
 	    "Missing claim: exp");
 	EXPECT(&kit, kit_claims(&kit, "{\"sub\":\"s\",\"exp\":1}"),
@@ -225,8 +223,7 @@ Test(token_claims, token_without_end_only_where_tokens_never_end)
 	kit.config.access_expires = CONFIG_NEVER;
 	EXPECT(&kit, kit_claims(&kit, "{" BASIC "}"), "");
 	EXPECT(&kit, kit_claims(&kit, "{" BASIC ",\"exp\":1}"), EXPIRED);
-	EXPECT(&kit, kit_claims(&kit, "{\"sub\":\"s\"}"),
-	    "Missing claim: jti");
+	EXPECT(&kit, kit_claims(&kit, "{\"sub\":\"s\"}"), "Missing claim: jti");
 	kit.config.access_expires = 900;
 	EXPECT(&kit, kit_claims(&kit, "{" BASIC "}"), "Missing claim: exp");
 }
@@ -324,19 +321,19 @@ Test(token_claims, rows_are_checked_in_their_order)
 	kit.config.decode_audience.items[0] = ours;
 	kit.config.decode_audience.count = 1;
 	EXPECT(&kit,
-	    kit_claims(&kit, "{\"iat\":\"\",\"nbf\":\"\",\"exp\":\"\","
-			     "\"sub\":1,\"jti\":1}"),
+	    kit_claims(&kit,
+		"{\"iat\":\"\",\"nbf\":\"\",\"exp\":\"\","
+		"\"sub\":1,\"jti\":1}"),
 	    BAD_IAT);
 	EXPECT(&kit,
-	    kit_claims(&kit, "{\"iat\":1800000000,\"nbf\":\"\","
-			     "\"exp\":\"\",\"sub\":1,\"jti\":1}"),
+	    kit_claims(&kit,
+		"{\"iat\":1800000000,\"nbf\":\"\","
+		"\"exp\":\"\",\"sub\":1,\"jti\":1}"),
 	    NOT_YET_IAT);
-	EXPECT(&kit,
-	    kit_claims(&kit, "{\"nbf\":\"\",\"exp\":\"\",\"sub\":1}"),
+	EXPECT(&kit, kit_claims(&kit, "{\"nbf\":\"\",\"exp\":\"\",\"sub\":1}"),
 	    BAD_NBF);
 	EXPECT(&kit,
-	    kit_claims(
-		&kit, "{\"nbf\":1800000000,\"exp\":\"\",\"sub\":1}"),
+	    kit_claims(&kit, "{\"nbf\":1800000000,\"exp\":\"\",\"sub\":1}"),
 	    NOT_YET_NBF);
 	EXPECT(&kit, kit_claims(&kit, "{\"exp\":\"\",\"sub\":1,\"jti\":1}"),
 	    BAD_EXP);
@@ -350,18 +347,18 @@ Test(token_claims, rows_are_checked_in_their_order)
 	    kit_claims(&kit, "{" BASIC ",\"exp\":1,\"type\":\"refresh\"}"),
 	    EXPIRED);
 	EXPECT(&kit,
-	    kit_claims(&kit,
-		"{" BASIC ",\"exp\":1700000900,\"type\":\"refresh\"}"),
+	    kit_claims(
+		&kit, "{" BASIC ",\"exp\":1700000900,\"type\":\"refresh\"}"),
 	    "Only non-refresh tokens are allowed");
 	EXPECT(&kit, kit_claims(&kit, "{" BASIC ",\"exp\":1700000900}"),
 	    "Invalid audience");
 	EXPECT(&kit,
-	    kit_claims(
-		&kit, "{" BASIC ",\"exp\":1700000900,\"aud\":\"x\"}"),
+	    kit_claims(&kit, "{" BASIC ",\"exp\":1700000900,\"aud\":\"x\"}"),
 	    "Invalid issuer");
 	EXPECT(&kit,
-	    kit_claims(&kit, "{" BASIC ",\"exp\":1700000900,"
-			     "\"aud\":\"x\",\"iss\":\"x\"}"),
+	    kit_claims(&kit,
+		"{" BASIC ",\"exp\":1700000900,"
+		"\"aud\":\"x\",\"iss\":\"x\"}"),
 	    "");
 }
 
@@ -372,8 +369,8 @@ verified(const char *payload)
 	char *token = kit_claims(&kit, payload);
 	struct claims *claims;
 
-	cr_assert_eq(token_verify(&kit.policy, token, strlen(token), &claims,
-			 NULL),
+	cr_assert_eq(
+	    token_verify(&kit.policy, token, strlen(token), &claims, NULL),
 	    ERR_NONE);
 	free(token);
 	return (claims);
@@ -433,8 +430,8 @@ Test(token_claims, freshness_is_true_or_a_time_still_to_come)
 		(void)snprintf(payload, sizeof(payload),
 		    "{" GOOD_CLAIMS ",\"fresh\":%s}", rows[i].value);
 		c = verified(payload);
-		cr_expect_eq(claims_fresh(c), rows[i].fresh, "fresh %s",
-		    rows[i].value);
+		cr_expect_eq(
+		    claims_fresh(c), rows[i].fresh, "fresh %s", rows[i].value);
 		claims_free(c);
 	}
 	c = verified("{" GOOD_CLAIMS ",\"fresh\":1700000010}");

@@ -104,8 +104,7 @@ Test(token_issue, token_holds_exactly_the_specified_claims)
 	free(header);
 	payload = payload_of(token);
 	cr_expect_eq(jdoc_count(payload), 8);
-	cr_expect_eq(
-	    jdoc_type_of(jdoc_member(payload, "fresh")), JDOC_BOOL);
+	cr_expect_eq(jdoc_type_of(jdoc_member(payload, "fresh")), JDOC_BOOL);
 	cr_expect_not(jdoc_true(jdoc_member(payload, "fresh")));
 	expect_time(payload, "iat", KIT_NOW);
 	expect_time(payload, "nbf", KIT_NOW);
@@ -240,17 +239,14 @@ Test(token_issue, subject_that_is_no_utf8_or_too_long_is_refused)
 	char *token, *longer = malloc(TOKEN_MAX);
 
 	kit_hmac(&kit, "HS256");
-	cr_expect_eq(
-	    token_issue(&kit.policy, &request, &token), ERR_INTERNAL);
+	cr_expect_eq(token_issue(&kit.policy, &request, &token), ERR_INTERNAL);
 	cr_expect_null(token);
 	memset(longer, 'x', TOKEN_MAX);
 	request.subject = longer;
 	request.subject_len = TOKEN_MAX;
-	cr_expect_eq(
-	    token_issue(&kit.policy, &request, &token), ERR_INTERNAL);
+	cr_expect_eq(token_issue(&kit.policy, &request, &token), ERR_INTERNAL);
 	request.subject_len = 49000;
-	cr_expect_eq(
-	    token_issue(&kit.policy, &request, &token), ERR_INTERNAL);
+	cr_expect_eq(token_issue(&kit.policy, &request, &token), ERR_INTERNAL);
 	cr_expect_null(token);
 	request.subject_len = 48000;
 	cr_expect_eq(token_issue(&kit.policy, &request, &token), ERR_NONE);
@@ -269,13 +265,11 @@ Test(token_issue, verifying_key_does_not_sign)
 	kit_config(&kit, "ES256");
 	cr_assert_eq(secret_set(&kit.config.public_key, pem, strlen(pem)), 0);
 	kit_ready(&kit);
-	cr_expect_eq(
-	    token_issue(&kit.policy, &request, &token), ERR_INTERNAL);
+	cr_expect_eq(token_issue(&kit.policy, &request, &token), ERR_INTERNAL);
 	cr_expect_null(token);
 	request.subject = "a\0b";
 	request.subject_len = 3;
-	cr_expect_eq(
-	    token_issue(&kit.policy, &request, &token), ERR_INTERNAL);
+	cr_expect_eq(token_issue(&kit.policy, &request, &token), ERR_INTERNAL);
 	kit_free(&kit);
 	free(pem);
 	EVP_PKEY_free(pkey);

@@ -91,8 +91,8 @@ Test(token_signature, changed_payload_is_refused)
 	for (i = 0; i < ALGORITHMS; i++) {
 		kit_any(&kit, algorithms[i]);
 		token = kit_claims(&kit, GOOD_PAYLOAD);
-		other = kit_claims(
-		    &kit, "{" GOOD_CLAIMS ",\"role\":\"admin\"}");
+		other =
+		    kit_claims(&kit, "{" GOOD_CLAIMS ",\"role\":\"admin\"}");
 		strcpy(strrchr(other, '.'), strrchr(token, '.'));
 		EXPECT(&kit, other, REFUSED);
 		EXPECT(&kit, token, "");
@@ -176,8 +176,8 @@ Test(token_signature, hs256_with_public_pem_is_refused)
 		kit_config(&forger, pairs[i]);
 		free(pem);
 		pem = kit_pem(pkey, true);
-		cr_assert_eq(secret_set(&forger.config.private_key, pem,
-				 strlen(pem)),
+		cr_assert_eq(
+		    secret_set(&forger.config.private_key, pem, strlen(pem)),
 		    0);
 		kit_ready(&forger);
 		EXPECT(&ours, kit_claims(&forger, GOOD_PAYLOAD), "");
@@ -205,8 +205,8 @@ Test(token_signature, rs512_under_an_rs256_key_is_refused)
 	kit_ready(&rs512);
 	EXPECT(&rs256, kit_claims(&rs512, GOOD_PAYLOAD),
 	    "The specified alg value is not allowed");
-	EXPECT(&rs256,
-	    kit_token(&rs512, "{\"alg\":\"RS256\"}", GOOD_PAYLOAD), REFUSED);
+	EXPECT(&rs256, kit_token(&rs512, "{\"alg\":\"RS256\"}", GOOD_PAYLOAD),
+	    REFUSED);
 	EXPECT(&rs512, kit_claims(&rs512, GOOD_PAYLOAD), "");
 	EXPECT(&rs256, kit_claims(&rs256, GOOD_PAYLOAD), "");
 	kit_free(&rs256);
@@ -225,8 +225,7 @@ Test(token_signature, embedded_key_is_not_trusted)
 
 	kit_hmac(&ours, "HS256");
 	kit_config(&theirs, "HS256");
-	cr_assert_eq(
-	    secret_set(&theirs.config.secret_key, "\0\0\0", 3), 0);
+	cr_assert_eq(secret_set(&theirs.config.secret_key, "\0\0\0", 3), 0);
 	kit_ready(&theirs);
 	EXPECT(&ours, kit_token(&theirs, header, GOOD_PAYLOAD), REFUSED);
 	EXPECT(&ours, kit_token(&ours, header, GOOD_PAYLOAD), "");
@@ -393,8 +392,8 @@ Test(token_signature, rfc7515_a1_hs256)
 	struct kit kit;
 	size_t len;
 
-	cr_assert_eq(base64url_decode(RFC7515_A1_KEY, strlen(RFC7515_A1_KEY),
-			 secret, &len),
+	cr_assert_eq(base64url_decode(
+			 RFC7515_A1_KEY, strlen(RFC7515_A1_KEY), secret, &len),
 	    0);
 	kit_config(&kit, "HS256");
 	cr_assert_eq(secret_set(&kit.config.secret_key, secret, len), 0);
@@ -424,11 +423,11 @@ Test(token_signature, rfc7515_a3_es256)
 	struct kit kit;
 	size_t len;
 
-	cr_assert_eq(base64url_decode(RFC7515_A3_X, strlen(RFC7515_A3_X),
-			 point + 1, &len),
+	cr_assert_eq(base64url_decode(
+			 RFC7515_A3_X, strlen(RFC7515_A3_X), point + 1, &len),
 	    0);
-	cr_assert_eq(base64url_decode(RFC7515_A3_Y, strlen(RFC7515_A3_Y),
-			 point + 33, &len),
+	cr_assert_eq(base64url_decode(
+			 RFC7515_A3_Y, strlen(RFC7515_A3_Y), point + 33, &len),
 	    0);
 	OSSL_PARAM_BLD_push_utf8_string(
 	    build, OSSL_PKEY_PARAM_GROUP_NAME, "P-256", 0);

@@ -51,14 +51,13 @@ Test(token_structure, good_token_passes)
 {
 	EXPECT(&kit, kit_token(&kit, HS256_HEADER, GOOD_PAYLOAD), "");
 	EXPECT(&kit, kit_token(&kit, HS "}", GOOD_PAYLOAD), "");
-	EXPECT(&kit, kit_token(&kit, " \n" HS "} ", "\t" GOOD_PAYLOAD "\r\n"),
-	    "");
+	EXPECT(
+	    &kit, kit_token(&kit, " \n" HS "} ", "\t" GOOD_PAYLOAD "\r\n"), "");
 }
 
 Test(token_structure, fewer_than_two_dots_is_refused)
 {
-	static const char *const tokens[] = {"", "abc", ".", "a.b", "a.",
-	    ".b"};
+	static const char *const tokens[] = {"", "abc", ".", "a.b", "a.", ".b"};
 	size_t i;
 
 	for (i = 0; i < sizeof(tokens) / sizeof(tokens[0]); i++)
@@ -121,8 +120,8 @@ Test(token_structure, repeated_member_is_refused)
 
 Test(token_structure, header_that_is_no_object_is_refused)
 {
-	static const char *const headers[] = {"null", "true", "1", "\"HS256\"",
-	    "[]", "[{\"alg\":\"HS256\"}]"};
+	static const char *const headers[] = {
+	    "null", "true", "1", "\"HS256\"", "[]", "[{\"alg\":\"HS256\"}]"};
 	size_t i;
 
 	for (i = 0; i < sizeof(headers) / sizeof(headers[0]); i++)
@@ -159,8 +158,8 @@ Test(token_structure, more_than_two_dots_belong_to_the_payload)
 
 Test(token_structure, signature_outside_base64url_is_refused)
 {
-	static const char *const bad[] = {"a", "ab==", "abc+", "abc/", "ab c",
-	    "abcde", "abd", "ab\n"};
+	static const char *const bad[] = {
+	    "a", "ab==", "abc+", "abc/", "ab c", "abcde", "abd", "ab\n"};
 	char token[1024];
 	size_t i;
 
@@ -200,8 +199,8 @@ Test(token_structure, last_character_of_a_signature_cannot_be_bent)
 
 Test(token_structure, kid_of_another_type_is_refused)
 {
-	static const char *const bad[] = {"1", "null", "true", "[]", "{}",
-	    "[\"a\"]", "1.5"};
+	static const char *const bad[] = {
+	    "1", "null", "true", "[]", "{}", "[\"a\"]", "1.5"};
 	char header[128];
 	size_t i;
 
@@ -219,12 +218,11 @@ Test(token_structure, hostile_kid_is_only_a_string)
 	int n;
 
 	EXPECT(&kit,
-	    kit_token(&kit, HS ",\"kid\":\"../../../etc/passwd\"}",
-		GOOD_PAYLOAD),
+	    kit_token(
+		&kit, HS ",\"kid\":\"../../../etc/passwd\"}", GOOD_PAYLOAD),
 	    "");
 	EXPECT(&kit,
-	    kit_token(&kit, HS ",\"kid\":\"x' OR '1'='1\"}", GOOD_PAYLOAD),
-	    "");
+	    kit_token(&kit, HS ",\"kid\":\"x' OR '1'='1\"}", GOOD_PAYLOAD), "");
 	EXPECT(&kit,
 	    kit_token(&kit, HS ",\"kid\":\"a\\u0000b\"}", GOOD_PAYLOAD), "");
 	EXPECT(&kit, kit_token(&kit, HS ",\"kid\":\"\"}", GOOD_PAYLOAD), "");
@@ -257,10 +255,10 @@ Test(token_structure, critical_extensions_are_refused)
 	size_t i;
 
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		(void)snprintf(header, sizeof(header), HS ",\"crit\":%s}",
-		    rows[i].crit);
-		EXPECT(&kit, kit_token(&kit, header, GOOD_PAYLOAD),
-		    rows[i].text);
+		(void)snprintf(
+		    header, sizeof(header), HS ",\"crit\":%s}", rows[i].crit);
+		EXPECT(
+		    &kit, kit_token(&kit, header, GOOD_PAYLOAD), rows[i].text);
 	}
 }
 
@@ -280,15 +278,14 @@ Test(token_structure, payload_that_is_no_json_is_refused)
 	size_t i;
 
 	for (i = 0; i < sizeof(payloads) / sizeof(payloads[0]); i++)
-		EXPECT_PREFIX(&kit,
-		    kit_token(&kit, HS256_HEADER, payloads[i]),
+		EXPECT_PREFIX(&kit, kit_token(&kit, HS256_HEADER, payloads[i]),
 		    "Invalid payload string: ");
 }
 
 Test(token_structure, payload_that_is_no_object_is_refused)
 {
-	static const char *const payloads[] = {"null", "7", "\"cosmo\"",
-	    "[" GOOD_PAYLOAD "]"};
+	static const char *const payloads[] = {
+	    "null", "7", "\"cosmo\"", "[" GOOD_PAYLOAD "]"};
 	size_t i;
 
 	for (i = 0; i < sizeof(payloads) / sizeof(payloads[0]); i++)
@@ -336,8 +333,7 @@ Test(token_structure, any_algorithm_but_the_keys_is_refused)
 	}
 	EXPECT(&kit, kit_token(&kit, "{}", GOOD_PAYLOAD),
 	    "Algorithm not specified");
-	EXPECT(&kit,
-	    kit_token(&kit, "{\"ALG\":\"HS256\"}", GOOD_PAYLOAD),
+	EXPECT(&kit, kit_token(&kit, "{\"ALG\":\"HS256\"}", GOOD_PAYLOAD),
 	    "Algorithm not specified");
 	EXPECT(&kit,
 	    kit_token(&kit, "{\"alg\\u0000\":\"HS256\"}", GOOD_PAYLOAD),
@@ -356,8 +352,8 @@ Test(token_structure, unsigned_token_of_algorithm_none_is_refused)
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		(void)snprintf(
 		    header, sizeof(header), "{\"alg\":\"%s\"}", names[i]);
-		token = kit_compose_n(header, strlen(header), GOOD_PAYLOAD,
-		    strlen(GOOD_PAYLOAD));
+		token = kit_compose_n(
+		    header, strlen(header), GOOD_PAYLOAD, strlen(GOOD_PAYLOAD));
 		strcat(token, ".");
 		EXPECT(&kit, token, "The specified alg value is not allowed");
 	}
@@ -398,8 +394,7 @@ Test(token_structure, other_header_members_are_ignored)
 	size_t i;
 
 	for (i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
-		(void)snprintf(
-		    header, sizeof(header), HS ",%s}", members[i]);
+		(void)snprintf(header, sizeof(header), HS ",%s}", members[i]);
 		EXPECT(&kit, kit_token(&kit, header, GOOD_PAYLOAD), "");
 	}
 }
@@ -410,8 +405,8 @@ Test(token_structure, token_of_64_kilobytes_is_taken_and_a_longer_refused)
 	size_t filler, at, len;
 
 	for (filler = 48900; filler < 49200; filler++) {
-		at = (size_t)snprintf(
-		    payload, 200, "{" GOOD_CLAIMS ",\"x\":\"");
+		at =
+		    (size_t)snprintf(payload, 200, "{" GOOD_CLAIMS ",\"x\":\"");
 		memset(payload + at, 'x', filler - at);
 		(void)snprintf(payload + filler, 3, "\"}");
 		token = kit_token(&kit, "{\"alg\":\"HS256\"}", payload);

@@ -22,15 +22,15 @@
 #include "auth/token.h"
 #include "base/jdoc.h"
 
-#define KIT_NOW    1700000000
-#define KIT_TEXT   512
-#define KIT_SECRET                                                            \
+#define KIT_NOW  1700000000
+#define KIT_TEXT 512
+#define KIT_SECRET                                                             \
 	"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 /* Headers and claims that pass. */
 #define HS256_HEADER "{\"alg\":\"HS256\",\"typ\":\"JWT\"}"
-#define GOOD_CLAIMS                                                           \
-	"\"sub\":\"cosmo\",\"jti\":\"j\",\"iat\":1700000000,"                 \
+#define GOOD_CLAIMS                                                            \
+	"\"sub\":\"cosmo\",\"jti\":\"j\",\"iat\":1700000000,"                  \
 	"\"nbf\":1700000000,\"exp\":1700000900,\"type\":\"access\""
 #define GOOD_PAYLOAD "{" GOOD_CLAIMS "}"
 
@@ -63,8 +63,7 @@ kit_config(struct kit *kit, const char *algorithm)
 	memset(kit, 0, sizeof(*kit));
 	cr_assert_eq(secret_init(), 0);
 	jdoc_init();
-	(void)snprintf(
-	    kit->algorithm, sizeof(kit->algorithm), "%s", algorithm);
+	(void)snprintf(kit->algorithm, sizeof(kit->algorithm), "%s", algorithm);
 	kit->config.flavor = CONFIG_DEV;
 	kit->config.algorithm = kit->algorithm;
 	kit->config.access_expires = 900;
@@ -75,8 +74,8 @@ KIT_HELPER void
 kit_hmac(struct kit *kit, const char *algorithm)
 {
 	kit_config(kit, algorithm);
-	cr_assert_eq(secret_set(&kit->config.secret_key, KIT_SECRET,
-			 strlen(KIT_SECRET)),
+	cr_assert_eq(
+	    secret_set(&kit->config.secret_key, KIT_SECRET, strlen(KIT_SECRET)),
 	    0);
 	kit_ready(kit);
 }
@@ -128,8 +127,7 @@ kit_pair(struct kit *kit, const char *algorithm)
 	char *pem = kit_pem(pkey, true);
 
 	kit_config(kit, algorithm);
-	cr_assert_eq(
-	    secret_set(&kit->config.private_key, pem, strlen(pem)), 0);
+	cr_assert_eq(secret_set(&kit->config.private_key, pem, strlen(pem)), 0);
 	kit_ready(kit);
 	free(pem);
 	EVP_PKEY_free(pkey);
@@ -236,25 +234,25 @@ kit_text(const struct kit *kit, const char *token)
 }
 
 /* Assert the text for a token, which is released; "" when it has to pass. */
-#define EXPECT(kit, token, expected)                                          \
-	do {                                                                  \
-		char *expect_token_ = (token);                                \
-		cr_expect_str_eq(kit_text((kit), expect_token_), (expected),  \
-		    "%.300s gives \"%s\"", expect_token_,                     \
-		    kit_text((kit), expect_token_));                          \
-		free(expect_token_);                                          \
+#define EXPECT(kit, token, expected)                                           \
+	do {                                                                   \
+		char *expect_token_ = (token);                                 \
+		cr_expect_str_eq(kit_text((kit), expect_token_), (expected),   \
+		    "%.300s gives \"%s\"", expect_token_,                      \
+		    kit_text((kit), expect_token_));                           \
+		free(expect_token_);                                           \
 	} while (0)
 
 /* The same for a text that only begins with expected. */
-#define EXPECT_PREFIX(kit, token, expected)                                   \
-	do {                                                                  \
-		char *expect_token_ = (token);                                \
-		const char *expect_text_ = kit_text((kit), expect_token_);    \
-		cr_expect(strncmp(expect_text_, (expected),                   \
-			      strlen(expected)) == 0 &&                       \
-			strlen(expect_text_) > strlen(expected),              \
-		    "%.300s gives \"%s\"", expect_token_, expect_text_);      \
-		free(expect_token_);                                          \
+#define EXPECT_PREFIX(kit, token, expected)                                    \
+	do {                                                                   \
+		char *expect_token_ = (token);                                 \
+		const char *expect_text_ = kit_text((kit), expect_token_);     \
+		cr_expect(strncmp(expect_text_, (expected),                    \
+			      strlen(expected)) == 0 &&                        \
+			strlen(expect_text_) > strlen(expected),               \
+		    "%.300s gives \"%s\"", expect_token_, expect_text_);       \
+		free(expect_token_);                                           \
 	} while (0)
 
 #endif
