@@ -92,7 +92,7 @@ SUBMAKE = mkdir -p $(BUILD) && flock $(BUILD)/.lock $(MAKE) \
 
 .PHONY: help run dev prod build test test-build check asan coverage fuzz \
 	fuzz-build test-browser bench-login bench-start bench-front \
-	bench-abuse bench-ready soak image clean \
+	bench-abuse bench-ready bench-build soak image clean \
 	lib unit module ctl cli e2e FORCE
 .SECONDARY:
 .DEFAULT_GOAL = help
@@ -156,20 +156,20 @@ test-browser: ## drive the page in headless Chromium
 	@scripts/with-service $(BUILD) tests/browser/run
 
 bench-login: bench-ready ## logins beside guarded requests, and the bare hash
-	@scripts/with-service $(OUT) bench/login $(OUT)
+	@scripts/with-service $(BUILD)/prod bench/login $(BUILD)/prod
 
 bench-start: bench-ready ## memory, and time to the first answer
-	@bench/start $(OUT)
+	@bench/start $(BUILD)/prod
 
 bench-front: bench-ready ## the connection front beside Kore's own reader
-	@bench/front $(OUT)
+	@bench/front $(BUILD)/prod
 
-bench-abuse: bench-ready ## guarded requests beside idle, slow and flooding peers
-	@bench/abuse $(OUT)
+bench-abuse: bench-ready ## guarded requests beside idle, slow, flooding peers
+	@bench/abuse $(BUILD)/prod
 
 bench-ready:
 	@scripts/install bench
-	@+$(SUBMAKE) FLAVOR=dev build $(BENCH_BIN)
+	@+$(SUBMAKE) FLAVOR=prod bench-build
 
 soak: ## good traffic, floods, garbage and kills together; SOAK_SECONDS=60
 	@scripts/install test
@@ -191,6 +191,7 @@ module: $(MODULE)
 ctl: $(CTL)
 test-build: build $(TEST_BIN)
 fuzz-build: $(FUZZ_BIN)
+bench-build: build $(BENCH_BIN)
 
 unit: $(UNIT_BIN)
 	@for t in $(UNIT_BIN); do echo "== $$t"; $$t || exit 1; done

@@ -19,6 +19,7 @@
 #include "http/front.h"
 #include "http/guard.h"
 #include "http/offload.h"
+#include "http/priority.h"
 #include "http/service.h"
 #include "http/tls.h"
 
@@ -117,6 +118,7 @@ kore_worker_configure(void)
 		fatal("cannot start the background threads: %s", errno_s);
 	if (guard_init() == -1)
 		fatal("no memory for the cache of verified tokens");
+	priority_event_loop();
 	catch_termination();
 }
 

@@ -14,6 +14,12 @@
 #define PATH_MAX_KORE (HTTP_URI_LEN - 2)
 #define HOST_MAX_KORE (KORE_DOMAINNAME_LEN - 2)
 
+/* Room for the head that Kore is given. */
+#define KORE_HEAD_MAX (PATH_MAX_KORE + HOST_MAX_KORE + 128)
+
+static enum error_code hand_over_fault(const struct front *, const char *);
+static size_t
+kore_head(char[KORE_HEAD_MAX], const char *, const char *, const char *);
 static void
 front_hand_over(struct front *fr, const char *host, const char *path);
 static void
@@ -142,9 +148,40 @@ front_error(struct front *fr, const struct fault *fault)
 	fr->state = FRONT_CLOSING;
 }
 
+/* What keeps a request that has a route from being given to Kore. */
+static enum error_code
+hand_over_fault(const struct front *fr, const char *host)
+{
+	if (http_request_count >= http_request_limit)
+		return (ERR_BUSY);
+	if (fr->c->tls_sni != NULL && strcasecmp(fr->c->tls_sni, host) != 0)
+		return (ERR_MISDIRECTED);
+	return (ERR_NONE);
+}
+
 /*
- * Give Kore a head of our own making: it routes, runs the authentication
- * block and calls the handler; it has nothing left to refuse.
+ * A head of our own making, without the client's headers; the length. The body
+ * stays here, so Kore is told that there is none. The parts have been bounded:
+ * a method that Kore knows, a path and a host that fit it.
+ */
+static size_t
+kore_head(char out[KORE_HEAD_MAX], const char *method, const char *path,
+    const char *host)
+{
+	char *p;
+
+	p = stpcpy(out, method);
+	p = stpcpy(p, " ");
+	p = stpcpy(p, path);
+	p = stpcpy(p, " HTTP/1.1\r\nhost: ");
+	p = stpcpy(p, host);
+	p = stpcpy(p, "\r\ncontent-length: 0\r\n\r\n");
+	return ((size_t)(p - out));
+}
+
+/*
+ * Give the request to Kore: it routes, runs the authentication block and calls
+ * the handler; it has nothing left to refuse.
  */
 static void
 front_hand_over(struct front *fr, const char *host, const char *path)
@@ -154,37 +191,23 @@ front_hand_over(struct front *fr, const char *host, const char *path)
 	struct refusal refusal;
 	struct fault fault;
 	struct netbuf nb;
+	char head[KORE_HEAD_MAX];
 	const char *query;
-	char head[PATH_MAX_KORE + HOST_MAX_KORE + 128];
-	int len;
 
-	memset(&refusal, 0, sizeof(refusal));
-	refusal.fault = &fault;
-	(void)fault_set(&fault, ERR_NONE, NULL);
-	if (http_request_count >= http_request_limit)
-		(void)fault_set(&fault, ERR_BUSY, NULL);
-	else if (fr->c->tls_sni != NULL &&
-	    strcasecmp(fr->c->tls_sni, host) != 0)
-		(void)fault_set(&fault, ERR_MISDIRECTED, NULL);
-	if (fault.code != ERR_NONE) {
+	if (fault_set(&fault, hand_over_fault(fr, host), NULL) != ERR_NONE) {
+		memset(&refusal, 0, sizeof(refusal));
+		refusal.fault = &fault;
 		front_deny(fr, &refusal);
 		front_next(fr);
 		return;
 	}
 
-	/* The body stays here, so Kore is told that there is none. */
-	len = snprintf(head, sizeof(head),
-	    "%s %s HTTP/1.1\r\nhost: %s\r\ncontent-length: 0\r\n\r\n",
-	    r->method, path, host);
-	if (len < 0 || (size_t)len >= sizeof(head))
-		fatal("the head for Kore does not fit");
-
 	memset(&nb, 0, sizeof(nb));
 	nb.owner = fr->c;
 	nb.type = NETBUF_RECV;
-	nb.b_len = nb.m_len = nb.s_off = (size_t)len;
-	nb.buf = kore_malloc((size_t)len);
-	memcpy(nb.buf, head, (size_t)len);
+	nb.s_off = nb.b_len = nb.m_len = kore_head(head, r->method, path, host);
+	nb.buf = kore_malloc(nb.m_len);
+	memcpy(nb.buf, head, nb.m_len);
 	(void)http_header_recv(&nb);
 	kore_free(nb.buf);
 

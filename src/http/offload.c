@@ -1,10 +1,7 @@
 #include <sys/eventfd.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,12 +12,7 @@
 
 #include "base/log.h"
 #include "http/offload.h"
-
-/*
- * Hashing may use all the processor time that is left over, but never before
- * the event loop, which answers guarded requests in microseconds.
- */
-#define OFFLOAD_NICE 10
+#include "http/priority.h"
 
 /* Room for argon2id's and SQLite's frames, well beyond what they use. */
 #define OFFLOAD_STACK (512 * 1024)
@@ -145,8 +137,7 @@ offload_thread(void *arg)
 	(void)arg;
 	local = NULL;
 	one = 1;
-	if (setpriority(
-		PRIO_PROCESS, (id_t)syscall(SYS_gettid), OFFLOAD_NICE) == -1)
+	if (priority_background() == -1)
 		log_line(LOG_LEVEL_WARNING,
 		    "a hashing thread keeps the event loop's priority");
 

@@ -24,14 +24,22 @@
 	"connect-src 'self'; img-src 'self' data:; base-uri 'none'; "          \
 	"form-action 'self'; frame-ancestors 'none'"
 
-/* A head under construction. Too long a head is a programming error. */
+/* Length of "Tue, 24 Nov 2026 03:52:59 GMT". */
+#define DATE_LEN 29
+
+/* Text known at compile time. */
+#define HEAD_LITERAL(h, text) head_text(h, text, sizeof(text) - 1)
+
+/* A head under construction. Formatted by hand: this is on the way of every
+ * request. Too long a head is a programming error. */
 struct head {
 	char text[HEAD_MAX];
 	size_t len;
 };
 
-static void head_add(struct head *, const char *, ...)
-    __attribute__((format(printf, 2, 3)));
+static void head_text(struct head *, const char *, size_t);
+static void head_number(struct head *, uint64_t);
+static void head_field(struct head *, const char *, const char *);
 static const char *date_now(void);
 static void challenge_text(const struct fault *, const struct error_info *,
     const struct config *, char *, size_t);
@@ -45,34 +53,48 @@ void
 reply_write(struct connection *c, const struct reply *reply,
     const struct reply_mode *mode)
 {
+	const char *reason;
 	struct head h;
 
 	h.len = 0;
-	head_add(&h, "HTTP/1.1 %d %s\r\nDate: %s\r\nContent-Length: %zu\r\n",
-	    reply->status, error_reason(reply->status), date_now(), reply->len);
-	if (reply->type != NULL)
-		head_add(&h,
-		    "Content-Type: %s\r\nX-Content-Type-Options: nosniff\r\n",
-		    reply->type);
+	reason = error_reason(reply->status);
+	HEAD_LITERAL(&h, "HTTP/1.1 ");
+	head_number(&h, (uint64_t)reply->status);
+	HEAD_LITERAL(&h, " ");
+	head_text(&h, reason, strlen(reason));
+	HEAD_LITERAL(&h, "\r\nDate: ");
+	head_text(&h, date_now(), DATE_LEN);
+	HEAD_LITERAL(&h, "\r\nContent-Length: ");
+	head_number(&h, reply->len);
+	HEAD_LITERAL(&h, "\r\n");
+	if (reply->type != NULL) {
+		head_field(&h, "Content-Type", reply->type);
+		HEAD_LITERAL(&h, "X-Content-Type-Options: nosniff\r\n");
+	}
 	if (mode->close)
-		head_add(&h, "Connection: close\r\n");
+		HEAD_LITERAL(&h, "Connection: close\r\n");
 	if (reply->no_store)
-		head_add(&h, "Cache-Control: no-store\r\n");
+		HEAD_LITERAL(&h, "Cache-Control: no-store\r\n");
 	if (reply->page)
-		head_add(&h,
+		HEAD_LITERAL(&h,
 		    "Content-Security-Policy: " CONTENT_SECURITY_POLICY "\r\n"
 		    "Referrer-Policy: no-referrer\r\n"
 		    "Cache-Control: no-cache\r\n");
 	if (reply->allow != NULL)
-		head_add(&h, "Allow: %s\r\n", reply->allow);
+		head_field(&h, "Allow", reply->allow);
 	if (reply->challenge != NULL)
-		head_add(&h, "WWW-Authenticate: %s\r\n", reply->challenge);
-	if (reply->retry_after != 0)
-		head_add(&h, "Retry-After: %u\r\n", reply->retry_after);
-	if (mode->tls && http_hsts_enable != 0)
-		head_add(&h, "Strict-Transport-Security: max-age=%llu\r\n",
-		    (unsigned long long)http_hsts_enable);
-	head_add(&h, "\r\n");
+		head_field(&h, "WWW-Authenticate", reply->challenge);
+	if (reply->retry_after != 0) {
+		HEAD_LITERAL(&h, "Retry-After: ");
+		head_number(&h, reply->retry_after);
+		HEAD_LITERAL(&h, "\r\n");
+	}
+	if (mode->tls && http_hsts_enable != 0) {
+		HEAD_LITERAL(&h, "Strict-Transport-Security: max-age=");
+		head_number(&h, http_hsts_enable);
+		HEAD_LITERAL(&h, "\r\n");
+	}
+	HEAD_LITERAL(&h, "\r\n");
 
 	net_send_queue(c, h.text, h.len);
 	if (reply->len > 0 && !mode->head_only)
@@ -130,25 +152,41 @@ reply_continue(struct connection *c)
 }
 
 static void
-head_add(struct head *h, const char *fmt, ...)
+head_text(struct head *h, const char *text, size_t len)
 {
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(h->text + h->len, sizeof(h->text) - h->len, fmt, ap);
-	va_end(ap);
-
-	if (n < 0 || (size_t)n >= sizeof(h->text) - h->len)
+	if (len > sizeof(h->text) - h->len)
 		fatal("the head of an answer is too long");
-	h->len += (size_t)n;
+	memcpy(h->text + h->len, text, len);
+	h->len += len;
+}
+
+static void
+head_number(struct head *h, uint64_t n)
+{
+	char digits[20], *p;
+
+	p = digits + sizeof(digits);
+	do {
+		*--p = (char)('0' + n % 10);
+		n /= 10;
+	} while (n != 0);
+	head_text(h, p, (size_t)(digits + sizeof(digits) - p));
+}
+
+static void
+head_field(struct head *h, const char *name, const char *value)
+{
+	head_text(h, name, strlen(name));
+	HEAD_LITERAL(h, ": ");
+	head_text(h, value, strlen(value));
+	HEAD_LITERAL(h, "\r\n");
 }
 
 /* The Date header's value (RFC 9110, section 5.6.7), made once a second. */
 static const char *
 date_now(void)
 {
-	static char text[32];
+	static char text[DATE_LEN + 1];
 	static time_t made;
 	struct tm tm;
 	time_t now;

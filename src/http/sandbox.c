@@ -34,8 +34,7 @@ KORE_SECCOMP_FILTER("corgi",
 	KORE_SYSCALL_ALLOW(set_robust_list),
 	KORE_SYSCALL_ALLOW(rseq),
 	KORE_SYSCALL_ALLOW(sched_getaffinity),
-	KORE_SYSCALL_ALLOW(setpriority),
-	KORE_SYSCALL_ALLOW(gettid),
+	KORE_SYSCALL_ALLOW(sched_setattr),
 	KORE_SYSCALL_ALLOW(eventfd2),
 	KORE_SYSCALL_ALLOW(mremap),
 
@@ -43,6 +42,7 @@ KORE_SECCOMP_FILTER("corgi",
 	KORE_SYSCALL_ALLOW_ARG(prctl, 0, PR_SET_PDEATHSIG),
 
 	/* A failed assertion ends the process by a signal that is logged. */
+	KORE_SYSCALL_ALLOW(gettid),
 	KORE_SYSCALL_ALLOW(tgkill),
 
 	/* The front ends its side of a connection before it closes it. */

@@ -3,8 +3,18 @@
  * on a plain one, with TLS 1.2 and 1.3; what is older is refused.
  */
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
-#include "test_tls.h"
+#include <criterion/criterion.h>
+#include <openssl/ssl.h>
+
+#include "check.h"
+#include "http.h"
+#include "suite.h"
+#include "tls_kit.h"
+#include "tok.h"
 
 TestSuite(tls, .timeout = 60);
 
@@ -362,6 +372,42 @@ too_slow(int version)
 }
 
 BOTH_VERSIONS(slow_head_and_idle_connection_are_ended, too_slow)
+
+/* A client that takes no answers is not given more of them, and holds nobody
+ * up; once it reads, it gets what it asked for. */
+static void
+unread(int version)
+{
+	static const char *const environment[] = {
+	    "CORGI_REQUESTS_PER_CONNECTION=0", NULL};
+	struct tls_server t = tls_server_start(environment, NULL);
+	int port = tls_tunnel(t.port, version, 0);
+	struct raw *r = raw_connect(port);
+	char *text = text_repeat(GET "\r\n", 500);
+	struct raw_response answer;
+	int status = 0;
+	size_t n;
+
+	raw_set_wait(r, 500);
+	for (n = 0; n < 3000 && raw_send_text(r, text); n++)
+		continue;
+	cr_expect_lt(n, 3000, "everything was taken");
+	expect_health(port, "beside");
+	raw_set_wait(r, RAW_WAIT_MS);
+	for (n = 0; n < 5000; n++) {
+		status =
+		    raw_read(r, false, &answer) == RAW_OK ? answer.status : 0;
+		raw_response_free(&answer);
+		if (status != 200)
+			break;
+	}
+	cr_expect_eq(n, 5000, "answer %zu: %d", n, status);
+	raw_close(r);
+	free(text);
+	tls_server_stop(&t);
+}
+
+BOTH_VERSIONS(client_that_does_not_read_is_not_sent_more, unread)
 
 /* SIGTERM: a login under way is answered, and the connection ends. */
 static void

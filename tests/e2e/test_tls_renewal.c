@@ -3,9 +3,17 @@
  * lost request; what does not fit is refused, at the start and later, and no
  * word of a key is ever told.
  */
+#include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
-#include "test_tls.h"
+#include <criterion/criterion.h>
+#include <openssl/ssl.h>
+
+#include "tls_kit.h"
+#include "tok.h"
 
 TestSuite(tls_renewal, .timeout = 60);
 

@@ -295,7 +295,8 @@ Test(token_signature, payload_beyond_libjwt_is_verified_all_the_same)
 	};
 	struct kit kit;
 	char *token, *cut;
-	size_t i, j;
+	uint8_t good[SIGNATURE_MAX + 1];
+	size_t i, j, n;
 
 	for (i = 0; i < ALGORITHMS; i++) {
 		kit_any(&kit, algorithms[i]);
@@ -307,6 +308,12 @@ Test(token_signature, payload_beyond_libjwt_is_verified_all_the_same)
 			cut = strdup(token);
 			strrchr(cut, '.')[1] = '\0';
 			EXPECT(&kit, cut, REFUSED);
+			memset(good, 0, sizeof(good));
+			n = signature_of(token, good);
+			EXPECT(
+			    &kit, with_signature(token, good, n + 1), REFUSED);
+			EXPECT(
+			    &kit, with_signature(token, good, n - 1), REFUSED);
 			EXPECT(&kit, token, "");
 		}
 		kit_free(&kit);

@@ -1,15 +1,6 @@
 /*
- * test_tls.h - for the TLS suites: a service with a plain and a TLS listener
- * beside each other, handshakes, and tunnels.
- *
- * A tunnel is a local port whose connections are carried to the service
- * through TLS, each in a connection of its own, so that raw.h speaks TLS: what
- * is sent goes into records, the end of sending becomes a close_notify and a
- * half-closed connection.
+ * tls_kit.c - a service with a TLS listener, handshakes, and tunnels.
  */
-#ifndef CORGI_TEST_TLS_H
-#define CORGI_TEST_TLS_H
-
 #include <sys/socket.h>
 
 #include <arpa/inet.h>
@@ -22,46 +13,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include <criterion/criterion.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
-#include "cert.h"
 #include "check.h"
-#include "http.h"
 #include "ports.h"
-#include "raw.h"
-#include "suite.h"
+#include "tls_kit.h"
 #include "tok.h"
 
 /* Longest wait for the service within a tunnel (seconds). */
 #define TUNNEL_WAIT_S 20
 
-#define HSTS "max-age=31536000"
-
-/* A service with a TLS listener. */
-struct tls_server {
-	struct server *s;
-	int port; /* of the TLS listener */
-	char *folder;
-	struct cert cert;
-	struct cert_files files;
-};
-
-/* What became of a handshake. */
-struct tls_result {
-	bool ok;
-	char version[16];
-	char alpn[16]; /* "": none was chosen */
-	char name[64]; /* the common name of the certificate */
-	int reason;    /* of the failure, as in SSL_R_* */
-};
-
+/* A listener, and where its connections are carried to. */
 struct tls_tunnel {
 	int listener;
-	int port;
 	int to;     /* the service */
 	size_t cut; /* most bytes of a segment to the service; 0: all */
 	SSL_CTX *ctx;
@@ -77,8 +46,18 @@ struct tls_relay {
 	BIO *to;
 };
 
-/* Start one; environment (NULL at the end) and config as in server.h. */
-static inline struct tls_server
+static int tls_dial(int);
+static SSL_CTX *tls_context(int);
+static void tls_describe(SSL *, struct tls_result *);
+static bool tls_relay_flush(struct tls_relay *);
+static bool tls_relay_take(struct tls_relay *);
+static bool tls_relay_handshake(struct tls_relay *);
+static bool tls_relay_back(struct tls_relay *);
+static bool tls_relay_forth(struct tls_relay *, bool *);
+static void *tls_relay_run(void *);
+static void *tls_tunnel_run(void *);
+
+struct tls_server
 tls_server_start(const char *const *environment, const char *config)
 {
 	const char *all[16];
@@ -118,8 +97,7 @@ tls_server_start(const char *const *environment, const char *config)
 	return (t);
 }
 
-/* Stop it: status 0, and not a word of the key in its log. */
-static inline void
+void
 tls_server_stop(struct tls_server *t)
 {
 	char *line, *log;
@@ -135,7 +113,7 @@ tls_server_stop(struct tls_server *t)
 	scratch_free(t->folder);
 }
 
-static inline int
+static int
 tls_dial(int port)
 {
 	struct timeval limit = {.tv_sec = TUNNEL_WAIT_S};
@@ -161,7 +139,7 @@ tls_dial(int port)
 }
 
 /* A client's context for exactly one version; level 0 lets the old ones out. */
-static inline SSL_CTX *
+static SSL_CTX *
 tls_context(int version)
 {
 	SSL_CTX *ctx;
@@ -175,7 +153,7 @@ tls_context(int version)
 	return (ctx);
 }
 
-static inline void
+static void
 tls_describe(SSL *ssl, struct tls_result *out)
 {
 	const unsigned char *alpn;
@@ -194,12 +172,7 @@ tls_describe(SSL *ssl, struct tls_result *out)
 	X509_free(x);
 }
 
-/*
- * A handshake with one version and a list of protocols in ALPN's form (NULL:
- * none). With TLS 1.3 a client is done before the server has judged it, so a
- * byte is asked for as well: after the handshake the server is silent.
- */
-static inline struct tls_result
+struct tls_result
 tls_handshake(int port, int version, const char *alpn)
 {
 	struct tls_result out;
@@ -230,7 +203,7 @@ tls_handshake(int port, int version, const char *alpn)
 }
 
 /* Send what libssl has written, in cuts. */
-static inline bool
+static bool
 tls_relay_flush(struct tls_relay *r)
 {
 	size_t cut;
@@ -252,7 +225,7 @@ tls_relay_flush(struct tls_relay *r)
 }
 
 /* Take bytes of the service; false at its end. */
-static inline bool
+static bool
 tls_relay_take(struct tls_relay *r)
 {
 	char data[16384];
@@ -264,7 +237,7 @@ tls_relay_take(struct tls_relay *r)
 	return (BIO_write(r->from, data, (int)n) == n);
 }
 
-static inline bool
+static bool
 tls_relay_handshake(struct tls_relay *r)
 {
 	int n;
@@ -282,7 +255,7 @@ tls_relay_handshake(struct tls_relay *r)
 }
 
 /* From the service to the test; false when it is over. */
-static inline bool
+static bool
 tls_relay_back(struct tls_relay *r)
 {
 	char data[16384];
@@ -299,7 +272,7 @@ tls_relay_back(struct tls_relay *r)
 }
 
 /* From the test to the service; *open tells whether more may come. */
-static inline bool
+static bool
 tls_relay_forth(struct tls_relay *r, bool *open)
 {
 	char data[16384];
@@ -318,7 +291,7 @@ tls_relay_forth(struct tls_relay *r, bool *open)
 }
 
 /* Carry one connection until the service ends it. */
-static inline void *
+static void *
 tls_relay_run(void *arg)
 {
 	struct tls_relay *r = arg;
@@ -347,7 +320,7 @@ tls_relay_run(void *arg)
 	return (NULL);
 }
 
-static inline void *
+static void *
 tls_tunnel_run(void *arg)
 {
 	const struct tls_tunnel *tunnel = arg;
@@ -374,11 +347,7 @@ tls_tunnel_run(void *arg)
 	return (NULL);
 }
 
-/*
- * A tunnel to a TLS listener, there until the test ends: the port to connect
- * to.
- */
-static inline int
+int
 tls_tunnel(int port, int version, size_t cut)
 {
 	struct sockaddr_in sin;
@@ -405,9 +374,7 @@ tls_tunnel(int port, int version, size_t cut)
 	return (ntohs(sin.sin_port));
 }
 
-/* What came through TLS says so; without that header it has to keep to the
- * same rules as any other answer. */
-static inline void
+void
 tls_check_hsts(const char *row, struct raw_response *answer)
 {
 	size_t i;
@@ -423,5 +390,3 @@ tls_check_hsts(const char *row, struct raw_response *answer)
 			answer->fields[i].name[0] = '-';
 	}
 }
-
-#endif

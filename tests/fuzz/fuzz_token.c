@@ -1,0 +1,111 @@
+/*
+ * fuzz_token.c - tokens under an HS256 key at a fixed second. An input is
+ * tried as a token as it is; one of two lines is besides signed as header and
+ * payload, which gets it past the signature. Such a token may be refused for
+ * many reasons, but never for its signature: that would be a payload that
+ * libjwt was thought to read and does not.
+ */
+#include <string.h>
+
+#include "auth/base64url.h"
+#include "auth/signature.h"
+#include "auth/token.h"
+#include "base/jdoc.h"
+#include "fuzz.h"
+
+#define SECRET "0123456789abcdef0123456789abcdef"
+
+static struct config config;
+static int64_t now = 1700000000;
+static struct token_policy policy;
+
+static void
+prepare(void)
+{
+	static char algorithm[] = "HS256";
+	char error[KEY_ERROR_MAX];
+
+	FUZZ_CHECK(secret_init() == 0);
+	jdoc_init();
+	config.flavor = CONFIG_PROD;
+	config.algorithm = algorithm;
+	config.access_expires = 900;
+	FUZZ_CHECK(secret_set(&config.secret_key, SECRET, strlen(SECRET)) == 0);
+	policy.key = key_from_config(&config, error);
+	FUZZ_CHECK(policy.key != NULL);
+	policy.config = &config;
+	policy.clock = clock_fixed(&now);
+}
+
+/* Verify, and ask claims for all they hold. */
+static enum error_code
+verify(const char *token, size_t len)
+{
+	struct claims *claims;
+	struct fault fault = {ERR_NONE, ""};
+	enum error_code code;
+	char text[512], *json;
+	size_t n;
+
+	code = token_verify(&policy, token, len, &claims, &fault);
+	FUZZ_CHECK((code == ERR_NONE) == (claims != NULL));
+	FUZZ_CHECK(code == fault.code);
+	if (claims == NULL) {
+		n = fault_text(
+		    &fault, "Authorization", "Bearer", text, sizeof(text));
+		FUZZ_CHECK(n > 0 && utf8_valid(text, n));
+		return (code);
+	}
+	FUZZ_CHECK(claims_expires(claims) > now);
+	FUZZ_CHECK(claims_issued(claims) <= now);
+	FUZZ_CHECK(claims_id(claims) != NULL);
+	FUZZ_CHECK(utf8_valid(claims_subject(claims, &n), n));
+	(void)claims_fresh(claims);
+	json = claims_json(claims);
+	FUZZ_CHECK(json != NULL);
+	free(json);
+	claims_free(claims);
+	return (code);
+}
+
+/* Sign the two lines of an input and verify what comes out. */
+static void
+sign_and_verify(const char *header, size_t header_len, const char *payload,
+    size_t payload_len)
+{
+	uint8_t signature[SIGNATURE_MAX];
+	size_t len, n;
+	char *token;
+
+	token = malloc(BASE64URL_TEXT_LEN(header_len) +
+	    BASE64URL_TEXT_LEN(payload_len) +
+	    BASE64URL_TEXT_LEN(sizeof(signature)) + 3);
+	FUZZ_CHECK(token != NULL);
+	len = base64url_encode(header, header_len, token);
+	token[len++] = '.';
+	len += base64url_encode(payload, payload_len, token + len);
+	FUZZ_CHECK(signature_make(policy.key, token, len, signature, &n) == 0);
+	token[len++] = '.';
+	len += base64url_encode(signature, n, token + len);
+	FUZZ_CHECK(verify(token, len) != ERR_TOKEN_SIGNATURE);
+	free(token);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const char *text = (const char *)data, *line;
+	char *described;
+
+	if (policy.key == NULL)
+		prepare();
+	(void)verify(text, size);
+	described = token_describe(text, size);
+	FUZZ_CHECK(described != NULL);
+	free(described);
+	line = size > 0 ? memchr(text, '\n', size) : NULL;
+	if (line != NULL)
+		sign_and_verify(text, (size_t)(line - text), line + 1,
+		    size - (size_t)(line - text) - 1);
+	return (0);
+}
