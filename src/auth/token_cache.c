@@ -141,8 +141,7 @@ find(const struct token_cache *cache, uint64_t hash, const char *token,
 {
 	struct entry *e;
 
-	LIST_FOREACH (
-	    e, &cache->buckets[hash & (cache->nbuckets - 1)], bucket) {
+	LIST_FOREACH(e, &cache->buckets[hash & (cache->nbuckets - 1)], bucket) {
 		if (e->hash == hash && e->len == len &&
 		    memcmp(e->token, token, len) == 0)
 			return (e);

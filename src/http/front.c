@@ -124,7 +124,7 @@ front_is_full(const struct front *fr)
 		return (false);
 
 	count = 0;
-	TAILQ_FOREACH (other, &front_worker.fronts, list) {
+	TAILQ_FOREACH(other, &front_worker.fronts, list) {
 		if (memcmp(&other->peer, &fr->peer, sizeof(fr->peer)) == 0)
 			count++;
 	}
@@ -176,11 +176,21 @@ front_gone(struct connection *c)
 		TAILQ_INSERT_TAIL(&front_worker.dead, fr, list);
 }
 
-/* Do all that can be done on a connection without waiting. */
+/*
+ * Do what can be done on a connection without waiting, but no more than its
+ * share: a client that sends one request after the other without a pause is
+ * gone on with in the next turn, after the others.
+ */
 static void
 front_run(struct front *fr)
 {
-	while (front_io_flush(fr)) {
+	unsigned int steps;
+
+	for (steps = 0; front_io_flush(fr); steps++) {
+		if (steps == FRONT_STEPS_MAX) {
+			front_wake(fr);
+			return;
+		}
 		switch (fr->state) {
 		case FRONT_HANDSHAKE:
 			if (!front_io_handshake(fr))
@@ -298,11 +308,16 @@ static void
 front_run_ready(void *arg, u_int64_t now)
 {
 	struct front *fr;
+	size_t count;
 
 	(void)arg;
 	(void)now;
+	/* Those that become ready meanwhile are for the next turn. */
+	count = 0;
+	TAILQ_FOREACH(fr, &front_worker.ready, ready)
+		count++;
 	front_worker.ready_armed = false;
-	while ((fr = TAILQ_FIRST(&front_worker.ready)) != NULL) {
+	while (count-- > 0 && (fr = TAILQ_FIRST(&front_worker.ready)) != NULL) {
 		TAILQ_REMOVE(&front_worker.ready, fr, ready);
 		fr->is_ready = false;
 		front_run(fr);

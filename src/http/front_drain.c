@@ -31,8 +31,8 @@ front_drain_init(void)
 	struct kore_server *server;
 	struct listener *l;
 
-	LIST_FOREACH (server, &kore_servers, list) {
-		LIST_FOREACH (l, &server->listeners, list) {
+	LIST_FOREACH(server, &kore_servers, list) {
+		LIST_FOREACH(l, &server->listeners, list) {
 			kore_accept = l->evt.handle;
 			l->evt.handle = drain_listener_event;
 		}
@@ -83,8 +83,8 @@ drain_listeners(void)
 	struct listener *l;
 
 	worker_accept_threshold = 0;
-	LIST_FOREACH (server, &kore_servers, list) {
-		LIST_FOREACH (l, &server->listeners, list) {
+	LIST_FOREACH(server, &kore_servers, list) {
+		LIST_FOREACH(l, &server->listeners, list) {
 			l->evt.flags |= KORE_EVENT_READ;
 			kore_accept(l, 0);
 			(void)shutdown(l->fd, SHUT_RD);

@@ -362,7 +362,7 @@ front_of(const struct http_request *req)
 
 	if (req->owner != NULL && req->owner->hdlr_extra != NULL)
 		return (req->owner->hdlr_extra);
-	TAILQ_FOREACH (fr, &front_worker.orphans, list) {
+	TAILQ_FOREACH(fr, &front_worker.orphans, list) {
 		if (fr->req == req)
 			return (fr);
 	}

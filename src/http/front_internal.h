@@ -19,6 +19,9 @@
 /* Most bytes taken from a socket in one go. */
 #define FRONT_READ_MAX 16384
 
+/* Most steps (a read, a request) for one connection in one turn. */
+#define FRONT_STEPS_MAX 64
+
 /* After the last answer: how much is still read and thrown away, and for how
  * long, so that the answer is not lost to a reset (RFC 9112, section 9.6). */
 #define FRONT_DISCARD_MAX (256 * 1024)

@@ -138,11 +138,11 @@ guard_check(char error[GUARD_ERROR_MAX])
 	const struct kore_module_handle *route;
 	char allow[ROUTE_ALLOW_MAX];
 
-	LIST_FOREACH (server, &kore_servers, list) {
+	LIST_FOREACH(server, &kore_servers, list) {
 		if (check_listeners(server, error) == -1)
 			return (-1);
-		TAILQ_FOREACH (domain, &server->domains, list) {
-			TAILQ_FOREACH (route, &domain->handlers, list) {
+		TAILQ_FOREACH(domain, &server->domains, list) {
+			TAILQ_FOREACH(route, &domain->handlers, list) {
 				if (check_route(route, error) == -1)
 					return (-1);
 				route_allow(route, allow);
@@ -163,8 +163,8 @@ guard_has_tls_listener(void)
 	const struct kore_server *server;
 	const struct listener *l;
 
-	LIST_FOREACH (server, &kore_servers, list) {
-		LIST_FOREACH (l, &server->listeners, list) {
+	LIST_FOREACH(server, &kore_servers, list) {
+		LIST_FOREACH(l, &server->listeners, list) {
 			if (l->connect->addr ==
 			    (void *)(uintptr_t)front_connect_tls)
 				return (true);
@@ -180,7 +180,7 @@ check_listeners(const struct kore_server *server, char error[GUARD_ERROR_MAX])
 	const struct listener *l;
 	const void *callback;
 
-	LIST_FOREACH (l, &server->listeners, list) {
+	LIST_FOREACH(l, &server->listeners, list) {
 		callback = l->connect != NULL ? l->connect->addr : NULL;
 		if (callback == (void *)(uintptr_t)front_connect ||
 		    (callback == (void *)(uintptr_t)front_connect_tls &&

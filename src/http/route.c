@@ -42,7 +42,7 @@ route_find(const struct connection *c, const char *host, const char *path)
 	if (domain == NULL)
 		return (NULL);
 
-	TAILQ_FOREACH (route, &domain->handlers, list) {
+	TAILQ_FOREACH(route, &domain->handlers, list) {
 		if (route->type == HANDLER_TYPE_STATIC
 			? strcmp(route->path, path) == 0
 			: regexec(&route->rctx, path, 0, NULL, 0) == 0)

@@ -1,6 +1,6 @@
 /*
- * The TLS listener: the same service, the same framing and the same limits as
- * on a plain one, with TLS 1.2 and 1.3; what is older is refused.
+ * Requests through TLS 1.2 and 1.3: the same service, the same framing and the
+ * same limits as on a plain listener.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -46,7 +46,6 @@ struct row {
 
 static char *login_request(const char *);
 static char *guarded_request(const char *);
-static void expect_health(int, const char *);
 static void expect_row(int, const struct row *);
 
 static char *
@@ -62,18 +61,6 @@ guarded_request(const char *token)
 	return (text_of("GET /protected HTTP/1.1\r\n" HOST
 			"Authorization: Bearer %s\r\n\r\n",
 	    token));
-}
-
-/* Others are served, through TLS, on a connection of their own. */
-static void
-expect_health(int port, const char *name)
-{
-	struct raw_response answer;
-
-	(void)raw_exchange_text(port, GET "\r\n", &answer);
-	tls_check_hsts(name, &answer);
-	check_json(name, &answer, 200, ALIVE);
-	raw_response_free(&answer);
 }
 
 /* One refusal and the end, or one good answer. */
@@ -269,7 +256,7 @@ smuggled(int version)
 
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		expect_row(port, &rows[i]);
-	expect_health(port, "after");
+	tls_expect_health(port, "after");
 	tls_server_stop(&t);
 }
 
@@ -303,7 +290,7 @@ over_the_limits(int version)
 	expect_row(port, &row);
 	free(text);
 	free(long_text);
-	expect_health(port, "after");
+	tls_expect_health(port, "after");
 	tls_server_stop(&t);
 }
 
@@ -367,7 +354,7 @@ too_slow(int version)
 	raw_response_free(&answer);
 	cr_expect(raw_read_close(r, NULL), "idle and open");
 	raw_close(r);
-	expect_health(port, "after");
+	tls_expect_health(port, "after");
 	tls_server_stop(&t);
 }
 
@@ -392,7 +379,7 @@ unread(int version)
 	for (n = 0; n < 3000 && raw_send_text(r, text); n++)
 		continue;
 	cr_expect_lt(n, 3000, "everything was taken");
-	expect_health(port, "beside");
+	tls_expect_health(port, "beside");
 	raw_set_wait(r, RAW_WAIT_MS);
 	for (n = 0; n < 5000; n++) {
 		status =
@@ -440,181 +427,3 @@ drained(int version)
 }
 
 BOTH_VERSIONS(login_under_way_is_answered_at_the_stop, drained)
-
-/* The plain listener beside it never claims to be safe. */
-Test(tls, hsts_is_sent_through_tls_only)
-{
-	struct tls_server t = tls_server_start(NULL, NULL);
-	int port = tls_tunnel(t.port, TLS1_3_VERSION, 0);
-	static const char *const texts[] = {GET "\r\n",
-	    "GET /protected HTTP/1.1\r\n" HOST "\r\n",
-	    "GET /unknown HTTP/1.1\r\n" HOST "\r\n", "GARBAGE\r\n\r\n"};
-	struct raw_response answer;
-	size_t i;
-
-	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-		(void)raw_exchange_text(port, texts[i], &answer);
-		check_header(
-		    texts[i], &answer, "strict-transport-security", HSTS);
-		raw_response_free(&answer);
-		(void)raw_exchange_text(server_port(t.s), texts[i], &answer);
-		check_house(texts[i], &answer);
-		raw_response_free(&answer);
-	}
-	tls_server_stop(&t);
-}
-
-/* The refusal is the server's: it answers with the alert for versions. */
-Test(tls, versions_before_1_2_are_refused)
-{
-	static const struct {
-		int version;
-		const char *name; /* NULL: refused */
-	} rows[] = {{TLS1_2_VERSION, "TLSv1.2"}, {TLS1_3_VERSION, "TLSv1.3"},
-	    {TLS1_1_VERSION, NULL}, {TLS1_VERSION, NULL}};
-	struct tls_server t = tls_server_start(NULL, NULL);
-	struct tls_result result;
-	size_t i;
-
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		result = tls_handshake(t.port, rows[i].version, NULL);
-		cr_expect_eq(result.ok, rows[i].name != NULL, "row %zu", i);
-		if (rows[i].name != NULL) {
-			cr_expect_str_eq(result.version, rows[i].name);
-			cr_expect_str_eq(result.name, "first");
-		} else {
-			cr_expect_eq(result.reason,
-			    SSL_R_TLSV1_ALERT_PROTOCOL_VERSION, "reason %d",
-			    result.reason);
-		}
-	}
-	tls_server_stop(&t);
-}
-
-Test(tls, http_1_1_is_the_only_protocol_by_alpn)
-{
-	static const struct {
-		const char *offer;
-		const char *chosen; /* NULL: refused */
-	} rows[] = {{NULL, ""}, {"\x08http/1.1", "http/1.1"},
-	    {"\x02h2\x08http/1.1", "http/1.1"}, {"\x02h2", NULL},
-	    {"\x08http/1.0", NULL}};
-	static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
-	struct tls_server t = tls_server_start(NULL, NULL);
-	struct tls_result result;
-	size_t i, k;
-
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		for (k = 0; k < 2; k++) {
-			result =
-			    tls_handshake(t.port, versions[k], rows[i].offer);
-			cr_expect_eq(result.ok, rows[i].chosen != NULL,
-			    "row %zu: %d", i, result.reason);
-			if (rows[i].chosen != NULL)
-				cr_expect_str_eq(result.alpn, rows[i].chosen);
-			else
-				cr_expect_eq(result.reason,
-				    SSL_R_TLSV1_ALERT_NO_APPLICATION_PROTOCOL,
-				    "row %zu: %d", i, result.reason);
-		}
-	}
-	tls_server_stop(&t);
-}
-
-/* Silent, stuck in the middle, or trickling: closed at the deadline. */
-Test(tls, handshake_without_an_end_is_closed)
-{
-	static const char hello[] = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03";
-	struct tls_server t = tls_server_start(NULL, "http_header_timeout 1");
-	int port = tls_tunnel(t.port, TLS1_3_VERSION, 0);
-	struct raw *clients[3];
-	size_t extra;
-	int i;
-
-	for (i = 0; i < 3; i++)
-		clients[i] = raw_connect(t.port);
-	cr_expect(raw_send(clients[1], hello, sizeof(hello) - 1));
-	cr_expect(raw_send(clients[2], hello, sizeof(hello) - 1));
-	expect_health(port, "beside");
-	for (i = 0; i < 100 && !raw_readable(clients[2], 100); i++)
-		(void)raw_send(clients[2], "\x03", 1);
-	for (i = 0; i < 3; i++) {
-		extra = 0;
-		cr_expect(raw_read_close(clients[i], &extra), "%d: open", i);
-		cr_expect_eq(extra, 0, "%d: %zu bytes", i, extra);
-		raw_close(clients[i]);
-	}
-	expect_health(port, "after");
-	tls_server_stop(&t);
-}
-
-/* What is no TLS is closed, and nothing of it is taken for a request. */
-Test(tls, plain_http_and_garbage_are_closed_unanswered)
-{
-	struct tls_server t = tls_server_start(NULL, NULL);
-	int port = tls_tunnel(t.port, TLS1_3_VERSION, 0);
-	static const struct {
-		const char *text;
-		size_t len;
-	} rows[] = {
-	    {GET "\r\n", sizeof(GET "\r\n") - 1},
-	    {"POST /login HTTP/1.1\r\n\r\n", 24},
-	    {"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00", 10},
-	    {"\x17\x03\x03\x00\x05hello", 10},
-	    {"\x80\x2e\x01\x03\x01", 5},
-	    {"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16},
-	};
-	struct raw_response answer;
-	struct raw *r;
-	size_t i;
-
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		r = raw_connect(t.port);
-		(void)raw_send(r, rows[i].text, rows[i].len);
-		raw_half_close(r);
-		cr_expect(raw_read(r, false, &answer) != RAW_OK, "row %zu", i);
-		cr_expect_eq(answer.status, 0, "row %zu is answered", i);
-		raw_response_free(&answer);
-		cr_expect(raw_read_close(r, NULL), "row %zu: open", i);
-		raw_close(r);
-		r = raw_connect(t.port);
-		(void)raw_send(r, rows[i].text, rows[i].len);
-		raw_reset(r);
-	}
-	expect_health(port, "after");
-	tls_server_stop(&t);
-}
-
-/* Ordinary clients that check the certificate. */
-Test(tls, curl_and_s_client_are_served)
-{
-	struct tls_server t = tls_server_start(NULL, NULL);
-	char *url = text_of("https://localhost:%d/health", t.port);
-	char *at = text_of("127.0.0.1:%d", t.port);
-	const char *curl[] = {"curl", "-sS", "-i", "--noproxy", "*",
-	    "--max-time", "10", "--cacert", t.files.certificate, url, NULL};
-	const char *s_client[] = {"openssl", "s_client", "-quiet",
-	    "-verify_return_error", "-CAfile", t.files.certificate,
-	    "-verify_hostname", "localhost", "-connect", at, NULL};
-	static const char text[] = GET "Connection: close\r\n\r\n";
-	struct run_result result;
-
-	result = run_program(curl, NULL, NULL, 0);
-	cr_expect_eq(result.status, 0, "curl: %s", result.out);
-	cr_expect(strstr(result.out, "HTTP/1.1 200 OK") != NULL &&
-		strstr(result.out, HSTS) != NULL,
-	    "curl: %s", result.out);
-	run_free(&result);
-	result = run_program(s_client, NULL, text, sizeof(text) - 1);
-	cr_expect(strstr(result.out, "HTTP/1.1 200 OK") != NULL &&
-		strstr(result.out, HSTS) != NULL,
-	    "s_client: %s", result.out);
-	run_free(&result);
-	curl[8] = "/dev/null";
-	result = run_program(curl, NULL, NULL, 0);
-	cr_expect_neq(result.status, 0, "curl trusts anybody");
-	run_free(&result);
-	free(at);
-	free(url);
-	tls_server_stop(&t);
-}

@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
+#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -44,6 +45,10 @@ struct tls_relay {
 	SSL *ssl;
 	BIO *from;
 	BIO *to;
+	char data[16384]; /* on its way to the service */
+	size_t sent;
+	size_t pending;
+	bool ended; /* the test has, and the service is to be told */
 };
 
 static int tls_dial(int);
@@ -202,26 +207,36 @@ tls_handshake(int port, int version, const char *alpn)
 	return (out);
 }
 
-/* Send what libssl has written, in cuts. */
+/*
+ * Send what libssl has written, in cuts, as far as the service takes it: the
+ * rest stays pending, so that its answers are carried meanwhile.
+ */
 static bool
 tls_relay_flush(struct tls_relay *r)
 {
 	size_t cut;
-	char *data;
-	long len, done;
 	ssize_t n;
+	int len;
 
-	len = BIO_get_mem_data(r->to, &data);
-	for (done = 0; done < len; done += n) {
-		cut = (size_t)(len - done);
+	for (;;) {
+		if (r->sent == r->pending) {
+			r->sent = r->pending = 0;
+			len = BIO_read(r->to, r->data, sizeof(r->data));
+			if (len <= 0)
+				return (true);
+			r->pending = (size_t)len;
+		}
+		cut = r->pending - r->sent;
 		if (r->tunnel->cut != 0 && cut > r->tunnel->cut)
 			cut = r->tunnel->cut;
-		n = send(r->out, data + done, cut, MSG_NOSIGNAL);
+		n = send(r->out, r->data + r->sent, cut,
+		    MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n == -1 && errno == EAGAIN)
+			return (true);
 		if (n <= 0)
 			return (false);
+		r->sent += (size_t)n;
 	}
-	(void)BIO_reset(r->to);
-	return (true);
 }
 
 /* Take bytes of the service; false at its end. */
@@ -240,12 +255,18 @@ tls_relay_take(struct tls_relay *r)
 static bool
 tls_relay_handshake(struct tls_relay *r)
 {
+	struct pollfd pfd = {.fd = r->out, .events = POLLOUT};
 	int n;
 
 	for (;;) {
 		n = SSL_connect(r->ssl);
 		if (!tls_relay_flush(r))
 			return (false);
+		while (r->pending > 0) {
+			if (poll(&pfd, 1, TUNNEL_WAIT_S * 1000) <= 0 ||
+			    !tls_relay_flush(r))
+				return (false);
+		}
 		if (n == 1)
 			return (true);
 		if (SSL_get_error(r->ssl, n) != SSL_ERROR_WANT_READ ||
@@ -283,11 +304,9 @@ tls_relay_forth(struct tls_relay *r, bool *open)
 		return (
 		    SSL_write(r->ssl, data, (int)n) == n && tls_relay_flush(r));
 	*open = false;
+	r->ended = true;
 	(void)SSL_shutdown(r->ssl);
-	if (n < 0 || !tls_relay_flush(r))
-		return (false);
-	(void)shutdown(r->out, SHUT_WR);
-	return (true);
+	return (n == 0 && tls_relay_flush(r));
 }
 
 /* Carry one connection until the service ends it. */
@@ -296,21 +315,27 @@ tls_relay_run(void *arg)
 {
 	struct tls_relay *r = arg;
 	struct pollfd fds[2];
-	bool going, open;
+	bool going, open, waits;
 
 	ERR_clear_error();
 	open = true;
 	going = tls_relay_handshake(r);
 	while (going) {
-		fds[0] =
-		    (struct pollfd){.fd = open ? r->in : -1, .events = POLLIN};
-		fds[1] = (struct pollfd){.fd = r->out, .events = POLLIN};
+		waits = r->pending > 0;
+		if (!waits && r->ended)
+			(void)shutdown(r->out, SHUT_WR);
+		fds[0] = (struct pollfd){
+		    .fd = open && !waits ? r->in : -1, .events = POLLIN};
+		fds[1] = (struct pollfd){.fd = r->out,
+		    .events = (short)(POLLIN | (waits ? POLLOUT : 0))};
 		if (poll(fds, 2, TUNNEL_WAIT_S * 1000) <= 0)
 			break;
+		if (fds[1].revents & POLLOUT)
+			going = tls_relay_flush(r);
 		if (fds[0].revents != 0)
-			going = tls_relay_forth(r, &open);
-		if (going && fds[1].revents != 0)
-			going = tls_relay_back(r);
+			going = going && tls_relay_forth(r, &open);
+		if (fds[1].revents & ~POLLOUT)
+			going = going && tls_relay_back(r);
 	}
 	(void)close(r->out);
 	(void)shutdown(r->in, SHUT_WR);
@@ -389,4 +414,16 @@ tls_check_hsts(const char *row, struct raw_response *answer)
 			"strict-transport-security") == 0)
 			answer->fields[i].name[0] = '-';
 	}
+}
+
+void
+tls_expect_health(int port, const char *row)
+{
+	struct raw_response answer;
+
+	(void)raw_exchange_text(
+	    port, "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n", &answer);
+	tls_check_hsts(row, &answer);
+	check_json(row, &answer, 200, "{\"status\": \"ok\"}");
+	raw_response_free(&answer);
 }

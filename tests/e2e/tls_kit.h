@@ -59,4 +59,7 @@ int tls_tunnel(int port, int version, size_t cut);
  * same rules as any other answer, and it is taken away for that. */
 void tls_check_hsts(const char *row, struct raw_response *answer);
 
+/* Others are served, through a tunnel, on a connection of their own. */
+void tls_expect_health(int port, const char *row);
+
 #endif
