@@ -9,16 +9,9 @@
  * were, and of the bytes that one could get rid of the median, the least and
  * the most, buffers of the kernel included. Loopback only.
  */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
+
+#include "client.h"
 
 #define TIMES_MAX  100000
 #define PATIENCE_S 10 /* for a service that takes nothing */
@@ -30,32 +23,7 @@ static const char head[] = "POST /login HTTP/1.1\r\nHost: localhost\r\n"
 static int64_t
 now_ms(void)
 {
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ((int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000);
-}
-
-static int
-dial(int port)
-{
-	struct timeval patience = {.tv_sec = PATIENCE_S};
-	struct sockaddr_in sin;
-	int fd;
-
-	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	memset(&sin, 0, sizeof(sin));
-	sin.sin_family = AF_INET;
-	sin.sin_port = htons((uint16_t)port);
-	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (fd == -1 ||
-	    connect(fd, (struct sockaddr *)&sin, sizeof(sin)) == -1) {
-		perror("connect");
-		exit(1);
-	}
-	(void)setsockopt(
-	    fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-	return (fd);
+	return (now_ns() / 1000000);
 }
 
 /*
@@ -67,13 +35,16 @@ static int64_t
 flood(int port, int64_t bytes, int64_t end)
 {
 	static char junk[65536];
+	struct timeval patience = {.tv_sec = PATIENCE_S};
 	int64_t sent;
 	ssize_t n;
 	int fd;
 
 	memset(junk, 'a', sizeof(junk));
 	memcpy(junk, head, sizeof(head) - 1);
-	fd = dial(port);
+	fd = dial_or_exit(port, 0);
+	(void)setsockopt(
+	    fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	sent = 0;
 	while (sent < bytes && now_ms() < end) {
 		n = send(fd, junk, sizeof(junk), MSG_NOSIGNAL);

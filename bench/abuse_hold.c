@@ -10,19 +10,11 @@
  * after SECONDS, how they fared. Fails when an idle one was lost. Loopback
  * only.
  */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <signal.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
+
+#include "client.h"
 
 #define CONNECTIONS_MAX 20000
 #define TURN_MS         10 /* slow ones take turns this often */
@@ -61,33 +53,16 @@ stop(int sig)
 static int64_t
 now_ms(void)
 {
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ((int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000);
+	return (now_ns() / 1000000);
 }
 
 static int
-dial(int receive_buffer)
+hold(int receive_buffer)
 {
 	struct timeval patience = {.tv_sec = 5};
-	struct sockaddr_in sin;
-	int fd, one = 1;
+	int fd;
 
-	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd != -1 && receive_buffer > 0)
-		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer,
-		    sizeof(receive_buffer));
-	memset(&sin, 0, sizeof(sin));
-	sin.sin_family = AF_INET;
-	sin.sin_port = htons((uint16_t)port);
-	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (fd == -1 ||
-	    connect(fd, (struct sockaddr *)&sin, sizeof(sin)) == -1) {
-		perror("connect");
-		exit(1);
-	}
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	fd = dial_or_exit(port, receive_buffer);
 	(void)setsockopt(
 	    fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	return (fd);
@@ -101,7 +76,7 @@ open_idle(void)
 	ssize_t n;
 	int fd;
 
-	fd = dial(0);
+	fd = hold(0);
 	n = -1;
 	if (send(fd, idle_request, sizeof(idle_request) - 1, MSG_NOSIGNAL) > 0)
 		n = recv(fd, buf, sizeof(buf), 0);
@@ -119,7 +94,7 @@ open_slow(struct slow *s)
 	size_t i;
 
 	s->sent = 0;
-	s->fd = dial(s->kind == SLOW_READER ? RECEIVE_BUFFER : 0);
+	s->fd = hold(s->kind == SLOW_READER ? RECEIVE_BUFFER : 0);
 	if (s->kind == SLOW_BODY)
 		(void)send(s->fd, slow_body, sizeof(slow_body) - 1,
 		    MSG_NOSIGNAL | MSG_DONTWAIT);

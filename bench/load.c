@@ -10,18 +10,10 @@
  * demo account. Prints one line of name=value pairs, latencies in
  * microseconds.
  */
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
+
+#include "client.h"
 
 #define CLIENTS_MAX 64
 #define SAMPLES_MAX 400000
@@ -42,35 +34,6 @@ struct client {
 	size_t refused; /* answers other than 200 */
 	bool failed;    /* the connection broke */
 };
-
-static int64_t
-now_ns(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ((int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec);
-}
-
-static int
-dial(int port)
-{
-	struct sockaddr_in sin;
-	int fd, one = 1;
-
-	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	memset(&sin, 0, sizeof(sin));
-	sin.sin_family = AF_INET;
-	sin.sin_port = htons((uint16_t)port);
-	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (fd == -1 ||
-	    connect(fd, (struct sockaddr *)&sin, sizeof(sin)) == -1) {
-		perror("connect");
-		exit(1);
-	}
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	return (fd);
-}
 
 /* One request and its whole answer; the status, or -1. *last says whether the
  * connection ends with it. */
@@ -111,7 +74,7 @@ client_run(void *arg)
 	int fd, status;
 	bool last;
 
-	fd = dial(c->port);
+	fd = dial_or_exit(c->port, 0);
 	next = now_ns();
 	while ((start = now_ns()) < c->end_ns && c->count < SAMPLES_MAX) {
 		status = ask(fd, c, &last);
@@ -124,7 +87,7 @@ client_run(void *arg)
 			c->refused++;
 		if (last) {
 			(void)close(fd);
-			fd = dial(c->port);
+			fd = dial_or_exit(c->port, 0);
 		}
 		if (c->pace == 0)
 			continue;

@@ -8,20 +8,13 @@
  * PATH on 127.0.0.1:PORT until the answer is 200. Prints median, minimum and
  * maximum of both.
  */
-#include <arpa/inet.h>
 #include <dirent.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <signal.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
+
+#include "client.h"
 
 #define ROUNDS_MAX 100
 #define WAIT_MS    10000 /* for the first answer */
@@ -30,31 +23,24 @@
 static double
 now_ms(void)
 {
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ((double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6);
+	return ((double)now_ns() / 1e6);
 }
 
 static int
 answers(int port, const char *path)
 {
-	struct sockaddr_in sin;
 	char buf[512];
 	ssize_t n;
 	int fd, len, ok;
 
-	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	memset(&sin, 0, sizeof(sin));
-	sin.sin_family = AF_INET;
-	sin.sin_port = htons((uint16_t)port);
-	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	fd = dial(port, 0);
+	if (fd == -1)
+		return (0);
 	len = snprintf(buf, sizeof(buf),
 	    "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
 	    path);
 	ok = 0;
-	if (connect(fd, (struct sockaddr *)&sin, sizeof(sin)) == 0 &&
-	    send(fd, buf, (size_t)len, MSG_NOSIGNAL) == len) {
+	if (send(fd, buf, (size_t)len, MSG_NOSIGNAL) == len) {
 		n = recv(fd, buf, sizeof(buf) - 1, 0);
 		buf[n > 0 ? n : 0] = '\0';
 		ok = strncmp(buf, "HTTP/1.1 200", 12) == 0;

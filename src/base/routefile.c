@@ -22,6 +22,7 @@ static int take_restrict(struct reader *, char *);
 static int take_block(struct reader *, char *);
 static int take_value(struct reader *, char *);
 static int copy(struct reader *, char *, const char *);
+static char *trim(char *);
 static char *word(char **);
 
 int
@@ -191,16 +192,12 @@ take_restrict(struct reader *r, char *rest)
 {
 	struct routefile_route *route;
 	const char *path;
-	size_t i, len;
+	size_t i;
 
 	path = word(&rest);
 	if (path == NULL)
 		return (0);
-	rest += strspn(rest, BLANKS);
-	len = strlen(rest);
-	while (len > 0 && strchr(BLANKS, rest[len - 1]) != NULL)
-		len--;
-	rest[len] = '\0';
+	rest = trim(rest);
 
 	for (i = 0; i < r->out->nroutes; i++) {
 		route = &r->out->routes[i];
@@ -235,15 +232,9 @@ take_block(struct reader *r, char *rest)
 static int
 take_value(struct reader *r, char *rest)
 {
-	size_t len;
-
 	if (!r->in_block || r->out->nblocks == 0)
 		return (0);
-	rest += strspn(rest, BLANKS);
-	len = strlen(rest);
-	while (len > 0 && strchr(BLANKS, rest[len - 1]) != NULL)
-		len--;
-	rest[len] = '\0';
+	rest = trim(rest);
 	return (copy(r, r->out->blocks[r->out->nblocks - 1].value, rest));
 }
 
@@ -257,6 +248,20 @@ copy(struct reader *r, char *to, const char *text)
 	}
 	memcpy(to, text, strlen(text) + 1);
 	return (0);
+}
+
+/* The text without the blanks at its ends. */
+static char *
+trim(char *text)
+{
+	size_t len;
+
+	text += strspn(text, BLANKS);
+	len = strlen(text);
+	while (len > 0 && strchr(BLANKS, text[len - 1]) != NULL)
+		len--;
+	text[len] = '\0';
+	return (text);
 }
 
 /* Cut the next word off a line; NULL at its end. */
