@@ -94,6 +94,16 @@ kore_parent_configure(int argc, char **argv)
 	if (guard_has_tls_listener() && !tls_ready())
 		fatalx("corgi: a listener is bound to front_connect_tls, but "
 		       "CORGI_TLS_CERTIFICATE and CORGI_TLS_KEY are not set");
+	if (!guard_has_tls_listener() && tls_ready())
+		fatalx("corgi: CORGI_TLS_CERTIFICATE is set, but no listener "
+		       "is bound to front_connect_tls");
+	if (service_get()->config.connections_per_worker >=
+	    worker_max_connections)
+		log_line(LOG_LEVEL_WARNING,
+		    "CORGI_CONNECTIONS_PER_WORKER is not below "
+		    "worker_max_connections (%u): Kore will stop accepting "
+		    "before it is reached",
+		    worker_max_connections);
 }
 
 void
@@ -118,7 +128,7 @@ kore_worker_configure(void)
 		fatal("cannot start the background threads: %s", errno_s);
 	if (guard_init() == -1)
 		fatal("no memory for the cache of verified tokens");
-	priority_event_loop();
+	(void)priority_event_loop();
 	catch_termination();
 }
 
@@ -145,15 +155,20 @@ log_to_kore(enum log_level level, const char *line, void *ctx)
 	kore_log(priorities[level], "%s: %s", log_level_name(level), line);
 }
 
-/* As many as there are cores to hash on, shared among the workers. */
+/*
+ * All workers together hash on as many threads as there are cores: more would
+ * only take turns, each with its own memory. Kore counts two helpers of its own
+ * among its workers.
+ */
 static unsigned int
 thread_count(void)
 {
-	unsigned int threads;
+	unsigned int threads, workers;
 
 	threads = service_get()->config.threads;
+	workers = worker_count > 2 ? worker_count - 2u : 1;
 	if (threads == 0)
-		threads = cpu_count;
+		threads = cpu_count / workers;
 	return (threads > 0 ? threads : 1);
 }
 

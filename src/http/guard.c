@@ -145,6 +145,11 @@ guard_check(char error[GUARD_ERROR_MAX])
 			TAILQ_FOREACH(route, &domain->handlers, list) {
 				if (check_route(route, error) == -1)
 					return (-1);
+				if (route->methods == HTTP_METHOD_ALL)
+					log_line(LOG_LEVEL_WARNING,
+					    "route %s has no restrict line: "
+					    "it takes every method",
+					    route->path);
 				route_allow(route, allow);
 				log_line(LOG_LEVEL_NOTICE,
 				    "route %s (%s): %s%s", route->path, allow,

@@ -83,6 +83,8 @@ login_begin(struct http_request *req)
 	jdoc *errors;
 	int ret;
 
+	if (!key_can_sign(service_get()->key))
+		return (front_refuse(req, ERR_VERIFY_ONLY));
 	job = calloc(1, sizeof(*job));
 	if (job == NULL)
 		return (front_refuse(req, ERR_BUSY));

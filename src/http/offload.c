@@ -6,16 +6,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <kore/kore.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "http/offload.h"
 #include "http/priority.h"
 
 /* Room for argon2id's and SQLite's frames, well beyond what they use. */
 #define OFFLOAD_STACK (512 * 1024)
+
+/* How long a job may wait before the reserve takes it (milliseconds). */
+#define OFFLOAD_PATIENCE_MS 500
 
 TAILQ_HEAD(job_list, offload_job);
 
@@ -28,7 +33,8 @@ static struct {
 	void (*release)(void *);
 
 	pthread_mutex_t lock; /* guards all below */
-	pthread_cond_t work;
+	pthread_cond_t work;  /* for the threads that do the work */
+	pthread_cond_t late;  /* for the one that stands by */
 	struct job_list waiting;
 	struct job_list done;
 	unsigned int nwaiting;
@@ -41,12 +47,15 @@ static struct {
 };
 
 static void *offload_thread(void *);
+static void *offload_reserve(void *);
+static void offload_run(struct offload_job *, void **);
 static void offload_finished(void *, int);
-static int offload_spawn(void);
+static int offload_spawn(void *(*)(void *));
 
 int
 offload_start(unsigned int threads, unsigned int queue, void (*release)(void *))
 {
+	pthread_condattr_t monotonic;
 	unsigned int i;
 
 	TAILQ_INIT(&pool.waiting);
@@ -60,13 +69,18 @@ offload_start(unsigned int threads, unsigned int queue, void (*release)(void *))
 	pool.evt.handle = offload_finished;
 	kore_platform_event_level_read(pool.fd, &pool);
 
-	pool.threads = calloc(threads, sizeof(*pool.threads));
+	(void)pthread_condattr_init(&monotonic);
+	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&pool.late, &monotonic);
+	(void)pthread_condattr_destroy(&monotonic);
+
+	pool.threads = calloc(threads + 1, sizeof(*pool.threads));
 	if (pool.threads == NULL)
 		return (-1);
 	for (i = 0; i < threads; i++)
-		if (offload_spawn() == -1)
+		if (offload_spawn(offload_thread) == -1)
 			return (-1);
-	return (0);
+	return (offload_spawn(offload_reserve));
 }
 
 int
@@ -77,9 +91,11 @@ offload_submit(struct offload_job *job)
 	ret = -1;
 	pthread_mutex_lock(&pool.lock);
 	if (pool.nwaiting < pool.queue) {
+		job->submitted_ms = clock_monotonic_ms();
 		TAILQ_INSERT_TAIL(&pool.waiting, job, list);
 		pool.nwaiting++;
 		pthread_cond_signal(&pool.work);
+		pthread_cond_signal(&pool.late);
 		ret = 0;
 	}
 	pthread_mutex_unlock(&pool.lock);
@@ -94,6 +110,7 @@ offload_stop(void)
 	pthread_mutex_lock(&pool.lock);
 	pool.stop = true;
 	pthread_cond_broadcast(&pool.work);
+	pthread_cond_signal(&pool.late);
 	pthread_mutex_unlock(&pool.lock);
 	for (i = 0; i < pool.nthreads; i++)
 		(void)pthread_join(pool.threads[i], NULL);
@@ -104,7 +121,7 @@ offload_stop(void)
 
 /* Signals are the event loop's business: the thread starts with all blocked. */
 static int
-offload_spawn(void)
+offload_spawn(void *(*body)(void *))
 {
 	sigset_t all, old;
 	pthread_attr_t attr;
@@ -114,8 +131,7 @@ offload_spawn(void)
 	(void)pthread_sigmask(SIG_BLOCK, &all, &old);
 	(void)pthread_attr_init(&attr);
 	(void)pthread_attr_setstacksize(&attr, OFFLOAD_STACK);
-	ret = pthread_create(
-	    &pool.threads[pool.nthreads], &attr, offload_thread, NULL);
+	ret = pthread_create(&pool.threads[pool.nthreads], &attr, body, NULL);
 	(void)pthread_attr_destroy(&attr);
 	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
 
@@ -127,43 +143,93 @@ offload_spawn(void)
 	return (0);
 }
 
+/*
+ * The threads that do the work: they use the processor time that nobody else
+ * wants, so that a storm of logins does not hold up guarded requests.
+ */
 static void *
 offload_thread(void *arg)
 {
 	struct offload_job *job;
 	void *local;
-	uint64_t one;
 
 	(void)arg;
 	local = NULL;
-	one = 1;
-	if (priority_background() == -1)
+	if (priority_leftover() == -1)
 		log_line(LOG_LEVEL_WARNING,
-		    "a hashing thread keeps the event loop's priority");
+		    "the hashing threads keep the event loop's priority");
 
 	pthread_mutex_lock(&pool.lock);
-	for (;;) {
-		while (!pool.stop && TAILQ_EMPTY(&pool.waiting))
-			pthread_cond_wait(&pool.work, &pool.lock);
-		if (pool.stop)
-			break;
+	while (!pool.stop) {
 		job = TAILQ_FIRST(&pool.waiting);
-		TAILQ_REMOVE(&pool.waiting, job, list);
-		pool.nwaiting--;
-		pthread_mutex_unlock(&pool.lock);
-
-		job->run(job, &local);
-
-		pthread_mutex_lock(&pool.lock);
-		TAILQ_INSERT_TAIL(&pool.done, job, list);
-		/* Only fails when the counter is full: then it is readable. */
-		if (write(pool.fd, &one, sizeof(one)) == -1)
-			errno = 0;
+		if (job == NULL)
+			pthread_cond_wait(&pool.work, &pool.lock);
+		else
+			offload_run(job, &local);
 	}
 	pthread_mutex_unlock(&pool.lock);
 	if (local != NULL)
 		pool.release(local);
 	return (NULL);
+}
+
+/*
+ * One thread that stands by: on a machine without time to spare it sees to it
+ * that what waits is done all the same.
+ */
+static void *
+offload_reserve(void *arg)
+{
+	struct offload_job *job;
+	struct timespec until;
+	int64_t due;
+	void *local;
+
+	(void)arg;
+	local = NULL;
+	if (priority_low() == -1)
+		log_line(LOG_LEVEL_WARNING,
+		    "the reserve thread keeps the event loop's priority");
+
+	pthread_mutex_lock(&pool.lock);
+	while (!pool.stop) {
+		job = TAILQ_FIRST(&pool.waiting);
+		if (job == NULL) {
+			pthread_cond_wait(&pool.late, &pool.lock);
+			continue;
+		}
+		due = job->submitted_ms + OFFLOAD_PATIENCE_MS;
+		if (due <= clock_monotonic_ms()) {
+			offload_run(job, &local);
+			continue;
+		}
+		until.tv_sec = due / 1000;
+		until.tv_nsec = due % 1000 * 1000000;
+		(void)pthread_cond_timedwait(&pool.late, &pool.lock, &until);
+	}
+	pthread_mutex_unlock(&pool.lock);
+	if (local != NULL)
+		pool.release(local);
+	return (NULL);
+}
+
+/* Take a job off the queue and run it; called and left with the lock held. */
+static void
+offload_run(struct offload_job *job, void **local)
+{
+	uint64_t one = 1;
+
+	TAILQ_REMOVE(&pool.waiting, job, list);
+	pool.nwaiting--;
+	pthread_mutex_unlock(&pool.lock);
+
+	job->run(job, local);
+
+	pthread_mutex_lock(&pool.lock);
+	TAILQ_INSERT_TAIL(&pool.done, job, list);
+	/* Only fails when the counter is full: then it is readable. */
+	if (write(pool.fd, &one, sizeof(one)) == -1)
+		errno = 0;
 }
 
 /* On the event loop: give the finished jobs back. */

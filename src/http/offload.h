@@ -8,6 +8,8 @@
 
 #include <sys/queue.h>
 
+#include <stdint.h>
+
 /*
  * One piece of work; the first member of the caller's own struct. run() is
  * called on a background thread with that thread's own pointer, NULL at first
@@ -17,11 +19,14 @@
 struct offload_job {
 	void (*run)(struct offload_job *job, void **local);
 	void (*done)(struct offload_job *job);
+	/* The pool's own. */
+	int64_t submitted_ms;
 	TAILQ_ENTRY(offload_job) list;
 };
 
 /*
- * Start the pool: threads of them (at least one), queue jobs at most waiting.
+ * Start the pool: threads of them (at least one) and one in reserve, queue jobs
+ * at most waiting.
  * release() gives back a thread's own pointer when the pool ends. Call once,
  * in the worker. Returns 0, or -1 with errno set.
  */

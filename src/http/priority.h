@@ -1,16 +1,20 @@
 /*
  * priority.h - who runs first: the event loop, which answers in microseconds,
  * before the threads that hash for milliseconds.
+ *
+ * Each function is for the calling thread. What the kernel does not know or
+ * allow is left as it is: -1.
  */
 #ifndef CORGI_PRIORITY_H
 #define CORGI_PRIORITY_H
 
-/*
- * For the calling thread. Both are a help, not a need: what the kernel does not
- * know or allow is left as it is. priority_background() returns -1 when not
- * even the nice value could be raised.
- */
-void priority_event_loop(void);
-int priority_background(void) __attribute__((warn_unused_result));
+/* Before all others, as far as one may ask for it. */
+int priority_event_loop(void);
+
+/* After everything else on the machine: whatever time is left over. */
+int priority_leftover(void) __attribute__((warn_unused_result));
+
+/* Behind the event loop, but sure of about a tenth of a core. */
+int priority_low(void) __attribute__((warn_unused_result));
 
 #endif

@@ -44,6 +44,10 @@ service_start(void)
 	service.key = key_from_config(&service.config, error);
 	if (service.key == NULL)
 		refuse_start(error);
+	if (!key_can_sign(service.key))
+		log_line(LOG_LEVEL_NOTICE,
+		    "there is a public key alone: tokens are verified, and "
+		    "POST /login answers 501");
 	service.policy.key = service.key;
 	service.policy.config = &service.config;
 	service.policy.clock = clock_system;

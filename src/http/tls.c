@@ -1,7 +1,10 @@
 #include <sys/stat.h>
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <openssl/err.h>
 
@@ -27,6 +30,7 @@ static struct {
 } tls;
 
 static SSL_CTX *load(char[TLS_ERROR_MAX]);
+static void explain(const char *, const char *, char[TLS_ERROR_MAX]);
 static int take_stamp(struct stamp *);
 static int no_passphrase(char *, int, int, void *);
 static int choose_protocol(SSL *, const unsigned char **, unsigned char *,
@@ -118,13 +122,30 @@ load(char error[TLS_ERROR_MAX])
 		    SSL_CTX_check_private_key(ctx) == 1)
 			return (ctx);
 	}
-	(void)snprintf(error, TLS_ERROR_MAX, "%s: %.256s: %s", what, path,
-	    ERR_reason_error_string(ERR_peek_last_error()) != NULL
-		? ERR_reason_error_string(ERR_peek_last_error())
-		: "cannot be used");
-	ERR_clear_error();
+	explain(what, path, error);
 	SSL_CTX_free(ctx);
 	return (NULL);
+}
+
+/* Why a file was not taken: the system's reason, or what OpenSSL found in it. */
+static void
+explain(const char *what, const char *path, char error[TLS_ERROR_MAX])
+{
+	const char *reason;
+	int fd;
+
+	reason = ERR_reason_error_string(ERR_peek_last_error());
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd == -1)
+		reason = strerror(errno);
+	else
+		(void)close(fd);
+	if (reason == NULL || strcmp(reason, "PEM lib") == 0 ||
+	    strcmp(reason, "no start line") == 0)
+		reason = "no usable PEM text";
+	(void)snprintf(
+	    error, TLS_ERROR_MAX, "%s: %.256s: %s", what, path, reason);
+	ERR_clear_error();
 }
 
 static int
