@@ -112,12 +112,11 @@ run: ## install what is missing, build, run in the foreground
 	@+$(SUBMAKE) build
 	@exec scripts/run $(OUT) $(FLAVOR)
 
-dev: ## the same through `kodev run` and conf/corgi.conf
+dev: ## the same through `kodev run`; listens where conf/corgi.conf says
+	@scripts/dev
 	@scripts/install run
 	@+$(SUBMAKE) FLAVOR=dev build
-	@mkdir -p -m 0700 data
-	@data=$${CORGI_DATA_DIR:-$$PWD/data}; cd $(BUILD)/corgi && \
-	    CORGI_DATA_DIR=$$data KORE_BUILD_FLAVOR=dev exec kodev run
+	@exec scripts/dev $(BUILD)
 
 prod: ## build the prod flavour in build/prod/
 	@scripts/install run

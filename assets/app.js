@@ -21,10 +21,8 @@ const CLAIM_WORDS = new Map([
 	["iat", "When the service issued it."],
 	["nbf", "It counts from this moment on, not before."],
 	["exp", "When it ends. After that the guarded routes answer 401."],
-	["jti", "The token's own number: no two tokens share one, so a single "
-	    + "token can be named and revoked."],
-	["type", "What it is for: “access” opens routes, “refresh” would only "
-	    + "fetch another token."],
+	["jti", "The token's own number: no two tokens share one."],
+	["type", "What it is for: the guarded routes want “access”."],
 	["fresh", "Whether a password was typed for this very token."],
 	["csrf", "A second secret for tokens kept in cookies. A token sent in a "
 	    + "header has no need of it."],

@@ -71,7 +71,7 @@ static const char **
 value_option(const struct command *, const char *, struct request *);
 static bool *
 switch_option(const struct command *, const char *, struct request *);
-static int
+static const char *
 parse_option(const struct command *, struct request *, char **, int *);
 static enum exit_code
 parse(const struct command *, char **, struct request *, bool *);
@@ -174,11 +174,12 @@ switch_option(const struct command *c, const char *name, struct request *r)
 
 /*
  * Take the option at argv[*i], "--name", "--name VALUE" or "--name=VALUE".
- * Returns -1 when it is not known or its value is missing.
+ * Returns NULL, or what is wrong with it.
  */
-static int
+static const char *
 parse_option(const struct command *c, struct request *r, char **argv, int *i)
 {
+	static const char unknown[] = "not an option here";
 	char name[16];
 	const char **value, *equals = strchr(argv[*i], '=');
 	size_t len =
@@ -186,25 +187,28 @@ parse_option(const struct command *c, struct request *r, char **argv, int *i)
 	bool *flag;
 
 	if (len >= sizeof(name))
-		return (-1);
+		return (unknown);
 	(void)memcpy(name, argv[*i], len);
 	name[len] = '\0';
 	if ((value = value_option(c, name, r)) != NULL) {
 		*value = equals != NULL ? equals + 1 : argv[++*i];
-		return (*value == NULL || **value == '\0' ? -1 : 0);
+		if (*value == NULL || **value == '\0')
+			return ("this option needs a value");
+		return (NULL);
 	}
 	if (equals != NULL || (flag = switch_option(c, name, r)) == NULL)
-		return (-1);
+		return (unknown);
 	*flag = true;
-	return (0);
+	return (NULL);
 }
 
 /* Read the words behind a command. *help: its help was asked for instead. */
 static enum exit_code
 parse(const struct command *c, char **argv, struct request *r, bool *help)
 {
+	const char *fault;
 	bool options = true;
-	int i, count = 0;
+	int i, at, count = 0;
 
 	for (i = 0; argv[i] != NULL; i++) {
 		if (options && strcmp(argv[i], "--") == 0) {
@@ -213,11 +217,10 @@ parse(const struct command *c, char **argv, struct request *r, bool *help)
 			*help = true;
 			return (EXIT_DONE);
 		} else if (options && argv[i][0] == '-' && argv[i][1] != '\0') {
-			int at = i;
-
-			if (parse_option(c, r, argv, &i) == -1)
-				return (usage_error(
-				    c, "not an option here", argv[at]));
+			at = i;
+			fault = parse_option(c, r, argv, &i);
+			if (fault != NULL)
+				return (usage_error(c, fault, argv[at]));
 		} else if (count++ < c->most) {
 			r->argument = argv[i];
 		} else {

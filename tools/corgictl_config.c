@@ -1,8 +1,12 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "auth/keys.h"
 #include "corgictl.h"
 
 /* Longest name of an option with _FILE behind it, with the closing NUL. */
@@ -10,6 +14,9 @@
 
 /* Longest value that is shown whole (bytes). */
 #define VALUE_SHOWN 256
+
+/* The secret that the service makes, in the data folder. */
+#define MADE_SECRET_FILE "jwt_secret"
 
 /* Where an option's value comes from. */
 struct setting {
@@ -24,6 +31,8 @@ static bool is_hidden(const struct setting *);
 static jdoc *setting_document(const struct setting *);
 static enum exit_code print_json(void);
 static void print_plain(void);
+static int check_key(struct config *);
+static int check_file(const char *, const char *);
 
 /* The environment's CORGI_ entries in an array of their own (free() it). */
 static char **
@@ -149,13 +158,63 @@ print_plain(void)
 	}
 }
 
+/*
+ * Make the key as the service would at its start. A secret that is still to be
+ * made is no fault; one that was made before is looked at.
+ */
+static int
+check_key(struct config *config)
+{
+	char error[CONFIG_ERROR_MAX], key_error[KEY_ERROR_MAX], path[PATH_MAX];
+	struct key *key;
+	bool created;
+
+	if (config_is_hmac(config->algorithm) && config->secret_key.len == 0 &&
+	    config_path(config, MADE_SECRET_FILE, path, sizeof(path)) == 0 &&
+	    access(path, F_OK) == -1)
+		return (0);
+	if (config_secret(config, false, &created, error) == -1) {
+		complain("%s", error);
+		return (-1);
+	}
+	if ((key = key_from_config(config, key_error)) == NULL) {
+		complain("%s", key_error);
+		return (-1);
+	}
+	key_free(key);
+	return (0);
+}
+
+/* Whether a file that an option names can be read; NULL is none. */
+static int
+check_file(const char *option, const char *path)
+{
+	const char *fault = NULL;
+	ssize_t got = 0;
+	char byte;
+	int fd;
+
+	if (path == NULL)
+		return (0);
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (fd == -1 || (got = read(fd, &byte, 1)) == -1)
+		fault = strerror(errno);
+	else if (got == 0)
+		fault = "it is empty";
+	if (fd != -1)
+		(void)close(fd);
+	if (fault == NULL)
+		return (0);
+	complain("%s: the file cannot be read: %s", option, fault);
+	return (-1);
+}
+
 /* The table comes first, so that it can be seen what is refused. */
 enum exit_code
 command_config(const struct request *request)
 {
 	enum exit_code code = EXIT_DONE;
 	struct config config;
-	int loaded;
 
 	if (request->data_dir != NULL &&
 	    (unsetenv("CORGI_DATA_DIR_FILE") == -1 ||
@@ -167,9 +226,12 @@ command_config(const struct request *request)
 		code = print_json();
 	else
 		print_plain();
-	loaded = load_config(request, CONFIG_PROD, true, &config);
-	if (loaded == -1)
+	if (load_config(request, CONFIG_PROD, true, &config) == -1)
 		return (EXIT_FAILED);
+	if (check_key(&config) == -1 ||
+	    check_file("CORGI_TLS_CERTIFICATE", config.tls_certificate) == -1 ||
+	    check_file("CORGI_TLS_KEY", config.tls_key) == -1)
+		code = EXIT_FAILED;
 	config_free(&config);
 	return (code);
 }

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,7 @@ static const int watched[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
 static volatile sig_atomic_t caught;
 
 static void on_signal(int);
-static ssize_t read_line(char *, size_t);
+static ssize_t read_line(char *, size_t, const sigset_t *);
 static ssize_t read_hidden(const char *, char *, size_t);
 static ssize_t prompt_hidden(const char *, char *, size_t);
 static int take_password(const char *, ssize_t, struct secret *);
@@ -30,18 +31,22 @@ on_signal(int number)
 
 /*
  * Read standard input to the end of a line, which is not stored, byte by byte
- * so as to take no more than that. Returns the length, at most size; -1 when
- * the reading failed or a signal came.
+ * so as to take no more than that. Where signals are blocked, signals is the
+ * mask to wait under. Returns the length, at most size; -1 when the reading
+ * failed or a signal came.
  */
 static ssize_t
-read_line(char *out, size_t size)
+read_line(char *out, size_t size, const sigset_t *signals)
 {
+	struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
 	size_t len = 0;
 	ssize_t got;
 	char c;
 
 	for (;;) {
-		got = read(STDIN_FILENO, &c, 1);
+		got = signals == NULL ? 1 : ppoll(&input, 1, NULL, signals);
+		if (got != -1)
+			got = read(STDIN_FILENO, &c, 1);
 		if (got == -1 && errno == EINTR && caught == 0)
 			continue;
 		if (got == -1)
@@ -56,13 +61,15 @@ read_line(char *out, size_t size)
 /*
  * Read a line from the terminal without echo. Whatever signal comes, the
  * terminal is put back before the signal takes effect; a stop begins the line
- * anew when the program goes on.
+ * anew when the program goes on. The signals are blocked but for the waiting,
+ * or one that comes just before it would be noticed only after the next key.
  */
 static ssize_t
 read_hidden(const char *prompt, char *out, size_t size)
 {
 	struct sigaction action = {.sa_handler = on_signal}, saved[WATCHED];
 	struct termios terminal, hidden;
+	sigset_t blocked, before;
 	ssize_t len;
 	size_t i;
 
@@ -71,15 +78,20 @@ read_hidden(const char *prompt, char *out, size_t size)
 		return (-1);
 	hidden = terminal;
 	hidden.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
+	(void)sigemptyset(&blocked);
+	for (i = 0; i < WATCHED; i++)
+		(void)sigaddset(&blocked, watched[i]);
+	(void)sigprocmask(SIG_BLOCK, &blocked, &before);
 	for (i = 0; i < WATCHED; i++)
 		(void)sigaction(watched[i], &action, &saved[i]);
 	len = -1;
 	if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden) == 0) {
 		fprintf(stderr, "%s", prompt);
-		len = read_line(out, size);
+		len = read_line(out, size, &before);
 	}
 	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &terminal);
 	fputc('\n', stderr);
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 	for (i = 0; i < WATCHED; i++)
 		(void)sigaction(watched[i], &saved[i], NULL);
 	if (caught != 0)
@@ -134,7 +146,7 @@ read_password(struct secret *password)
 
 	if (!isatty(STDIN_FILENO)) {
 		caught = 0;
-		len = read_line(first, sizeof(first));
+		len = read_line(first, sizeof(first), NULL);
 		result = take_password(first, len, password);
 		goto done;
 	}
@@ -163,7 +175,7 @@ confirm(const char *question)
 
 	caught = 0;
 	fprintf(stderr, "%s [y/N] ", question);
-	if (read_line(answer, sizeof(answer) - 1) == -1)
+	if (read_line(answer, sizeof(answer) - 1, NULL) == -1)
 		return (false);
 	return (strcmp(answer, "y") == 0 || strcmp(answer, "yes") == 0);
 }

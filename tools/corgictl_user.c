@@ -16,55 +16,78 @@
 /* What the commands about accounts work with. */
 struct session {
 	struct config config;
-	struct store *store;
+	char path[PATH_MAX]; /* of the database */
+	struct store *store; /* NULL until it is opened */
 };
 
-static int session_open(struct session *, const struct request *, bool);
+static int session_load(struct session *, const struct request *);
+static int session_open(struct session *);
+static int session_begin(struct session *, const struct request *);
+static int session_create(struct session *);
 static void session_close(struct session *);
 static bool name_allowed(const char *);
 static enum exit_code
 explain(const struct session *, const char *, enum store_result);
+static enum exit_code look_for(const struct session *, const char *, bool);
 static int print_account(const struct store_user *, void *);
 static int append_account(const struct store_user *, void *);
 static enum exit_code with_password(const struct request *, bool,
     enum store_result (*)(const struct account_service *, struct store *,
 	const char *, size_t, const char *, size_t));
 
-/*
- * Load the configuration and open the database. Only "user add" makes a data
- * folder and a database: a mistyped folder is to be noticed, not filled.
- */
+/* The first step: the configuration and where the database is. */
 static int
-session_open(struct session *s, const struct request *request, bool create)
+session_load(struct session *s, const struct request *request)
 {
-	char path[PATH_MAX], error[STORE_ERROR_MAX];
-
 	memset(s, 0, sizeof(*s));
 	if (load_config(request, CONFIG_PROD, false, &s->config) == -1)
 		return (-1);
-	if (config_path(&s->config, DATABASE, path, sizeof(path)) == -1) {
-		complain("the path of the data folder is too long");
-		goto failed;
-	}
-	if (create && mkdir(s->config.data_dir, 0700) == -1 &&
-	    errno != EEXIST) {
-		complain("%s: cannot be made (%s)", s->config.data_dir,
-		    strerror(errno));
-		goto failed;
-	}
-	if (!create && access(path, F_OK) == -1) {
-		complain(
-		    "%s: there is no database (%s)", path, strerror(errno));
-		goto failed;
-	}
-	if (store_open_sqlite(path, &s->store, error) != STORE_OK) {
-		complain("%s", error);
-		goto failed;
-	}
-	return (0);
-failed:
+	if (config_path(&s->config, DATABASE, s->path, sizeof(s->path)) == 0)
+		return (0);
+	complain("the path of the data folder is too long");
 	config_free(&s->config);
 	return (-1);
+}
+
+static int
+session_open(struct session *s)
+{
+	char error[STORE_ERROR_MAX];
+
+	if (store_open_sqlite(s->path, &s->store, error) == STORE_OK)
+		return (0);
+	complain("%s", error);
+	return (-1);
+}
+
+/*
+ * Load the configuration and open the database that is there: a mistyped folder
+ * is to be noticed, not filled.
+ */
+static int
+session_begin(struct session *s, const struct request *request)
+{
+	if (session_load(s, request) == -1)
+		return (-1);
+	if (access(s->path, F_OK) == -1)
+		complain(
+		    "%s: there is no database (%s)", s->path, strerror(errno));
+	else if (session_open(s) == 0)
+		return (0);
+	session_close(s);
+	return (-1);
+}
+
+/* Make the data folder and the database: for "user add" alone. */
+static int
+session_create(struct session *s)
+{
+	if (mkdir(s->config.data_dir, 0700) == -1 && errno != EEXIST) {
+		complain("%s: cannot be made (%s)", s->config.data_dir,
+		    strerror(errno));
+		return (-1);
+	}
+	return (session_open(s));
 }
 
 static void
@@ -110,8 +133,27 @@ explain(const struct session *s, const char *name, enum store_result result)
 	}
 }
 
-/* "user add" and "user passwd": the same, but for what is done at the end.
- * Whether it can be done is looked up before a password is asked for. */
+/* Whether an account can be added, or changed, as far as it can be told. */
+static enum exit_code
+look_for(const struct session *s, const char *name, bool adding)
+{
+	struct store_user user;
+	enum store_result result;
+
+	result = store_user_find(s->store, name, strlen(name), &user);
+	secret_wipe(&user, sizeof(user));
+	if (adding && result == STORE_NOT_FOUND)
+		result = STORE_OK;
+	else if (adding && result == STORE_OK)
+		result = STORE_EXISTS;
+	return (explain(s, name, result));
+}
+
+/*
+ * "user add" and "user passwd": the same, but for what is done at the end.
+ * Whether it can be done is looked up before a password is asked for, and
+ * nothing is made before there is a good password.
+ */
 static enum exit_code
 with_password(const struct request *request, bool adding,
     enum store_result (*set)(const struct account_service *, struct store *,
@@ -120,32 +162,28 @@ with_password(const struct request *request, bool adding,
 	const char *name = request->argument;
 	struct account_service service;
 	struct secret password = {NULL, 0};
-	struct store_user user;
-	enum store_result result;
-	enum exit_code code;
+	enum store_result result = STORE_FAILED;
+	enum exit_code code = EXIT_FAILED;
 	struct session s;
 
 	if (!name_allowed(name))
 		return (EXIT_USAGE);
-	if (session_open(&s, request, adding) == -1)
+	if ((adding ? session_load(&s, request) : session_begin(&s, request)) ==
+	    -1)
 		return (EXIT_FAILED);
-	result = store_user_find(s.store, name, strlen(name), &user);
-	secret_wipe(&user, sizeof(user));
-	if (adding && result == STORE_NOT_FOUND)
-		result = STORE_OK;
-	else if (adding && result == STORE_OK)
-		result = STORE_EXISTS;
+	if (adding && access(s.path, F_OK) == 0 && session_open(&s) == -1)
+		goto done;
+	if (s.store != NULL && (code = look_for(&s, name, adding)) != EXIT_DONE)
+		goto done;
+	code = EXIT_FAILED;
+	if (read_password(&password) == -1 ||
+	    (s.store == NULL && session_create(&s) == -1))
+		goto done;
+	if (account_service_init(&service, &s.config, clock_system) == 0)
+		result = set(&service, s.store, name, strlen(name),
+		    (const char *)password.data, password.len);
 	code = explain(&s, name, result);
-	if (code == EXIT_DONE && read_password(&password) == -1)
-		code = EXIT_FAILED;
-	if (code == EXIT_DONE) {
-		result = STORE_FAILED;
-		if (account_service_init(&service, &s.config, clock_system) ==
-		    0)
-			result = set(&service, s.store, name, strlen(name),
-			    (const char *)password.data, password.len);
-		code = explain(&s, name, result);
-	}
+done:
 	secret_free(&password);
 	session_close(&s);
 	return (code);
@@ -178,7 +216,7 @@ command_user_delete(const struct request *request)
 		complain("without a terminal to ask on, --yes is needed");
 		return (EXIT_USAGE);
 	}
-	if (session_open(&s, request, false) == -1)
+	if (session_begin(&s, request) == -1)
 		return (EXIT_FAILED);
 	code = explain(
 	    &s, name, store_user_find(s.store, name, strlen(name), &user));
@@ -245,7 +283,7 @@ command_user_list(const struct request *request)
 	enum exit_code code;
 	struct session s;
 
-	if (session_open(&s, request, false) == -1)
+	if (session_begin(&s, request) == -1)
 		return (EXIT_FAILED);
 	if (request->json) {
 		list = jdoc_new_array();

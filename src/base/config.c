@@ -19,6 +19,8 @@
 #define MADE_SECRET_LEN  64
 #define MADE_SECRET_FILE "jwt_secret"
 
+static void warn_of_folder(const char *);
+static const char *kept_fault(int);
 static int read_option(char *const *, size_t, struct config *, char *);
 static int fetch(char *const *, const struct config_option *, struct secret *,
     const char **, char *);
@@ -67,6 +69,8 @@ config_secret(
 
 	*created = false;
 	error[0] = '\0';
+	if (create)
+		warn_of_folder(c->data_dir);
 	if (!config_is_hmac(c->algorithm) || c->secret_key.len > 0)
 		return (0);
 
@@ -84,14 +88,52 @@ config_secret(
 	} else {
 		ret = secret_read_kept(path, &c->secret_key);
 	}
+	if (ret == -1 && errno == EKEYREJECTED && c->flavor == CONFIG_DEV) {
+		log_line(LOG_LEVEL_WARNING, "%s: %s", path, kept_fault(errno));
+		ret = secret_read_exposed(path, &c->secret_key);
+	}
 	if (ret == -1)
 		return (config_refuse(error,
 		    "JWT_SECRET_KEY is not set, and the file %s cannot be "
 		    "%s: %s",
-		    path, create ? "read or made" : "read",
-		    errno == ENODATA ? "it is empty" : strerror(errno)));
+		    path, create ? "read or made" : "read", kept_fault(errno)));
 
 	return (0);
+}
+
+/* Whoever may write there can put another database and another secret in
+ * place of ours. */
+static void
+warn_of_folder(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) == 0 && (st.st_mode & 0022) != 0)
+		log_line(LOG_LEVEL_WARNING,
+		    "the data folder %s (CORGI_DATA_DIR) may be written by "
+		    "its group or others; allowed: mode 0700",
+		    path);
+}
+
+/* What is wrong with the file of the made secret. */
+static const char *
+kept_fault(int error)
+{
+	switch (error) {
+	case ENODATA:
+		return ("it is empty");
+	case EKEYREJECTED:
+		return ("it belongs to another user, or its group or others "
+			"have permissions; allowed: this user or root as the "
+			"owner, and mode 0600");
+	case ELOOP:
+		return ("it is a symbolic link; allowed: a regular file");
+	case EINVAL:
+	case EISDIR:
+		return ("it is no file; allowed: a regular file");
+	default:
+		return (strerror(error));
+	}
 }
 
 void
@@ -228,7 +270,9 @@ from_file(const struct config_option *option, const char *path,
 		    "%s%s: the file cannot be read: %s; allowed: the path of "
 		    "a file with %s",
 		    option->name, CONFIG_FILE_SUFFIX,
-		    errno == ENODATA ? "it is empty" : strerror(errno),
+		    errno == ENODATA      ? "it is empty"
+			: errno == EINVAL ? "it is no regular file"
+					  : strerror(errno),
 		    option->allowed));
 	secret_chomp(value);
 

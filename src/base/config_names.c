@@ -12,10 +12,13 @@
 /* Longest name that is looked at whole (bytes, with the NUL). */
 #define NAME_MAX_LEN 128
 
+/* Most edits between a name and the one that was probably meant. */
+#define EDITS_MAX 3
+
 static bool is_ours(const char *);
 static bool is_known(const char *);
 static bool is_repeated(char *const *, size_t, const char *);
-static void nearest(const char *, char *, size_t);
+static bool nearest(const char *, char *, size_t);
 static size_t distance(const char *, const char *);
 
 int
@@ -30,11 +33,15 @@ config_check_names(char *const *environment, char *error)
 		(void)snprintf(name, sizeof(name), "%.*s",
 		    (int)strcspn(environment[i], "="), environment[i]);
 		if (!is_known(environment[i])) {
-			nearest(name, known, sizeof(known));
+			if (nearest(name, known, sizeof(known)))
+				return (config_refuse(error,
+				    "%s is not an option of this version; the "
+				    "nearest known name: %s",
+				    name, known));
 			return (config_refuse(error,
-			    "%s is not an option of this version; the nearest "
-			    "known name: %s",
-			    name, known));
+			    "%s is not an option of this version; `corgictl "
+			    "config` lists them",
+			    name));
 		}
 		if (is_repeated(environment, i, name))
 			return (config_refuse(
@@ -94,16 +101,21 @@ is_repeated(char *const *environment, size_t index, const char *name)
 	return (false);
 }
 
-/* The known name with the fewest edits between it and this one. */
-static void
+/*
+ * The known name with the fewest edits between it and this one, if there are so
+ * few that a slip is likely: of what is behind the prefix a third at most.
+ */
+static bool
 nearest(const char *name, char *out, size_t size)
 {
 	static const char *const suffixes[] = {"", CONFIG_FILE_SUFFIX};
 	const struct config_option *options;
 	char candidate[NAME_MAX_LEN];
-	size_t best, count, edits, i, j;
+	size_t best, count, edits, i, j, tail;
 
-	best = SIZE_MAX;
+	tail = strlen(strchr(name, '_') + 1);
+	best = (tail / 3 < EDITS_MAX ? tail / 3 : EDITS_MAX) + 1;
+	out[0] = '\0';
 	options = config_options(&count);
 	for (i = 0; i < count; i++) {
 		for (j = 0; j < 2; j++) {
@@ -116,6 +128,8 @@ nearest(const char *name, char *out, size_t size)
 			}
 		}
 	}
+
+	return (out[0] != '\0');
 }
 
 /* Levenshtein's distance; names are shorter than NAME_MAX_LEN. */

@@ -3,6 +3,7 @@
  * bad value never repeats it.
  */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@
 
 static const char no_memory[] = "cannot be kept: out of memory";
 
+static bool steers_the_message(const char *);
 static const char *check_text(const struct config_rule *, const char *, size_t);
 static const char *keep(char **, const char *, size_t);
 static const char *read_number(const char *, size_t, uint64_t *);
@@ -154,6 +156,8 @@ config_read_header_name(
 		return ("is too long");
 	if (strspn(text, allowed) != value->len)
 		return ("holds a character that a header's name cannot have");
+	if (steers_the_message(text))
+		return ("is a header that steers the message itself");
 
 	return (keep(place, text, value->len));
 }
@@ -260,6 +264,26 @@ config_read_uint64(
 		*out = n;
 
 	return (fault);
+}
+
+/*
+ * Headers that say where a message ends, how it is to be read or what becomes
+ * of the connection: a token in one of them would never get this far.
+ */
+static bool
+steers_the_message(const char *name)
+{
+	static const char *const names[] = {"Connection", "Content-Length",
+	    "Content-Type", "Date", "Expect", "Host", "TE", "Trailer",
+	    "Transfer-Encoding", "Upgrade"};
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcasecmp(name, names[i]) == 0)
+			return (true);
+	}
+
+	return (false);
 }
 
 /* UTF-8 without control characters and not too long. */

@@ -20,6 +20,10 @@
 /* Largest file taken for a kept secret (bytes). */
 #define KEPT_SECRET_MAX 65536
 
+static int open_regular(const char *, int, struct stat *);
+static int read_open(int, size_t, struct secret *);
+static bool is_private(const struct stat *);
+static int read_kept(const char *, struct secret *, bool);
 static int create_kept(const char *, size_t);
 static int random_suffix(const char *, char *, size_t);
 static int write_random(const char *, size_t);
@@ -129,24 +133,42 @@ secret_uuid4(char out[UUID_LEN + 1])
 }
 
 /*
- * Reads instead of trusting the file's size: what is named may be a pipe, and
- * a file may grow meanwhile.
+ * A descriptor of a regular file for reading, what it is in *st. Opening
+ * anything else must not wait: a pipe may never have a writer.
  */
-int
-secret_read_file(const char *path, size_t max, struct secret *s)
+static int
+open_regular(const char *path, int flags, struct stat *st)
+{
+	int fd;
+
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY | flags);
+	if (fd == -1)
+		return (-1);
+	if (fstat(fd, st) == 0) {
+		if (S_ISREG(st->st_mode))
+			return (fd);
+		errno = S_ISDIR(st->st_mode) ? EISDIR : EINVAL;
+	}
+	close_keep_errno(fd);
+	return (-1);
+}
+
+/*
+ * Reads instead of trusting the file's size, which is 0 in /proc and may grow
+ * meanwhile.
+ */
+static int
+read_open(int fd, size_t max, struct secret *s)
 {
 	uint8_t *buf;
 	size_t len;
 	ssize_t n;
-	int fd, ret;
-
-	if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY)) == -1)
-		return (-1);
+	int ret;
 
 	ret = -1;
 	len = 0;
 	if ((buf = malloc(max + 1)) == NULL)
-		goto cleanup;
+		return (-1);
 
 	/* One byte more than allowed tells a longer file from a full one. */
 	while (len <= max) {
@@ -169,23 +191,66 @@ secret_read_file(const char *path, size_t max, struct secret *s)
 
 cleanup:
 	secret_free_mem(buf, len);
-	close_keep_errno(fd);
 	return (ret);
 }
 
 int
-secret_read_kept(const char *path, struct secret *s)
+secret_read_file(const char *path, size_t max, struct secret *s)
 {
-	if (secret_read_file(path, KEPT_SECRET_MAX, s) == -1)
+	struct stat st;
+	int fd, ret;
+
+	if ((fd = open_regular(path, 0, &st)) == -1)
 		return (-1);
+	ret = read_open(fd, max, s);
+	close_keep_errno(fd);
+	return (ret);
+}
+
+/* Whether nobody but this user and root can have written or read it. */
+static bool
+is_private(const struct stat *st)
+{
+	return ((st->st_uid == geteuid() || st->st_uid == 0) &&
+	    (st->st_mode & 0077) == 0);
+}
+
+static int
+read_kept(const char *path, struct secret *s, bool any)
+{
+	struct stat st;
+	int fd, ret;
+
+	if ((fd = open_regular(path, O_NOFOLLOW, &st)) == -1)
+		return (-1);
+	ret = -1;
+	if (any || is_private(&st))
+		ret = read_open(fd, KEPT_SECRET_MAX, s);
+	else
+		errno = EKEYREJECTED;
+	close_keep_errno(fd);
+	if (ret == -1)
+		return (-1);
+
 	secret_chomp(s);
 	if (s->len == 0) {
 		secret_free(s);
 		errno = ENODATA;
 		return (-1);
 	}
-
 	return (0);
+}
+
+int
+secret_read_kept(const char *path, struct secret *s)
+{
+	return (read_kept(path, s, false));
+}
+
+int
+secret_read_exposed(const char *path, struct secret *s)
+{
+	return (read_kept(path, s, true));
 }
 
 /*

@@ -64,24 +64,32 @@ void secret_random(void *buf, size_t len);
 void secret_uuid4(char out[UUID_LEN + 1]);
 
 /*
- * Read a whole file of at most max bytes into s. Returns 0, or -1 with errno
- * set (EFBIG when it is longer, ENODATA when it is empty).
+ * Read a whole regular file of at most max bytes into s, through symbolic
+ * links. Returns 0, or -1 with errno set (EFBIG when it is longer, ENODATA when
+ * it is empty, EINVAL when it is no regular file, EISDIR for a folder).
  */
 int secret_read_file(const char *path, size_t max, struct secret *s)
     __attribute__((warn_unused_result));
 
 /*
- * Read the secret kept in path: the file without one line end at its end.
- * Returns 0, or -1 with errno set (ENODATA when nothing is left).
+ * Read the secret kept in path: the file without one line end at its end. It
+ * has to be a regular file of this user or of root, with no permission for
+ * anybody else. Returns 0, or -1 with errno set: ENODATA when nothing is left,
+ * EKEYREJECTED when owner or mode are others, ELOOP for a symbolic link, else
+ * as secret_read_file().
  */
 int secret_read_kept(const char *path, struct secret *s)
+    __attribute__((warn_unused_result));
+
+/* The same whatever its owner and mode. */
+int secret_read_exposed(const char *path, struct secret *s)
     __attribute__((warn_unused_result));
 
 /*
  * Read the secret kept in path, or make one of len random bytes (written as
  * lower-case hexadecimal, mode 0600, complete or not at all, and one only
  * even when several processes ask at once). *created says which. Returns 0,
- * or -1 with errno set.
+ * or -1 with errno set as secret_read_kept() does.
  */
 int secret_load_or_create(const char *path, size_t len, struct secret *s,
     bool *created) __attribute__((warn_unused_result));

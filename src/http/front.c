@@ -5,6 +5,7 @@
 #include <kore/http.h>
 
 #include "base/clock.h"
+#include "base/secret.h"
 #include "http/client.h"
 #include "http/export.h"
 #include "http/front_internal.h"
@@ -212,6 +213,10 @@ front_run(struct front *fr)
 			front_io_discard(fr);
 			return;
 		case FRONT_EXCHANGE:
+			/* Who has ended only one side still reads. */
+			if (fr->hangup && front_io_is_reset(fr))
+				front_io_abort(fr);
+			return;
 		case FRONT_GONE:
 			return;
 		}
@@ -238,6 +243,8 @@ front_step(struct front *fr)
 	case FRONT_READ_DATA:
 		if (front_feed(fr, scratch, len, &used))
 			front_backlog_put(fr, scratch + used, len - used);
+		/* There may have been a password in it. */
+		secret_wipe(scratch, len);
 		return (true);
 	case FRONT_READ_LATER:
 		return (false);

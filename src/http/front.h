@@ -51,6 +51,9 @@ void front_set(struct http_request *req, enum front_slot slot, void *value,
 /* The value kept in a slot, or NULL. */
 void *front_get(const struct http_request *req, enum front_slot slot);
 
+/* The client's address, in text (CLIENT_TEXT_MAX bytes). */
+void front_client(const struct http_request *req, char *out);
+
 /*
  * Answer the request: exactly once. Returns KORE_RESULT_OK for the handler to
  * return in turn. A client that has gone is no error.

@@ -29,6 +29,7 @@ static void front_next(struct front *fr);
 static void front_answer(struct front *fr, const struct reply *reply);
 static void front_deny(struct front *fr, const struct refusal *refusal);
 static struct reply_mode front_mode(struct front *fr);
+static void client_of(const struct front *, char *);
 static struct front *front_of(const struct http_request *req);
 static const char *host_name(const char *host, char *out, size_t size);
 
@@ -55,6 +56,12 @@ void *
 front_get(const struct http_request *req, enum front_slot slot)
 {
 	return (front_of(req)->slots[slot].value);
+}
+
+void
+front_client(const struct http_request *req, char *out)
+{
+	client_of(front_of(req), out);
 }
 
 int
@@ -306,7 +313,6 @@ front_deny(struct front *fr, const struct refusal *refusal)
 {
 	struct refusal full = *refusal;
 	struct reply_mode mode;
-	struct in6_addr address;
 	char client[CLIENT_TEXT_MAX];
 	char path[PATH_MAX_KORE + 1];
 	size_t len;
@@ -324,10 +330,7 @@ front_deny(struct front *fr, const struct refusal *refusal)
 			full.instance = path;
 		}
 	}
-	client_address(fr->c,
-	    h1_state(fr->parser) == H1_DONE ? h1_request(fr->parser) : NULL,
-	    &address);
-	client_text(&address, client);
+	client_of(fr, client);
 	full.client = client;
 	mode = front_mode(fr);
 	reply_refuse(fr->c, front_worker.config, &full, &mode);
@@ -353,6 +356,18 @@ front_mode(struct front *fr)
 	}
 	fr->close_after = mode.close;
 	return (mode);
+}
+
+/* The client behind a connection, as far as it is still known. */
+static void
+client_of(const struct front *fr, char *out)
+{
+	struct in6_addr address;
+
+	address = fr->peer;
+	if (fr->state != FRONT_GONE && h1_state(fr->parser) == H1_DONE)
+		client_address(fr->c, h1_request(fr->parser), &address);
+	client_text(&address, out);
 }
 
 static struct front *

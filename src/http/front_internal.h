@@ -22,6 +22,9 @@
 /* Most steps (a read, a request) for one connection in one turn. */
 #define FRONT_STEPS_MAX 64
 
+/* Most TLS records without data in a row. */
+#define FRONT_IDLE_RECORDS_MAX 32
+
 /* After the last answer: how much is still read and thrown away, and for how
  * long, so that the answer is not lost to a reset (RFC 9112, section 9.6). */
 #define FRONT_DISCARD_MAX (256 * 1024)
@@ -61,6 +64,7 @@ struct front {
 	size_t backlog_off;
 	size_t backlog_len;
 
+	unsigned int idle_records; /* TLS records without data, in a row */
 	bool hangup;           /* the peer ended its side: read on to its end */
 	bool answered;         /* the request under way has its answer */
 	bool close_after;      /* no further request on this connection */
@@ -125,6 +129,9 @@ bool front_io_flush(struct front *fr);
 /* Go on with the TLS handshake: fr->state says what came of it. Returns false
  * while the peer has to go on first. */
 bool front_io_handshake(struct front *fr);
+
+/* Whether the peer has ended the connection altogether. */
+bool front_io_is_reset(const struct front *fr);
 
 /* Whether answers still wait to be sent. */
 bool front_io_pending(const struct front *fr);

@@ -6,8 +6,10 @@
 #include <kore/kore.h>
 #include <kore/http.h>
 
+#include "base/secret.h"
 #include "http/front_internal.h"
 
+static enum front_read read_tls_more(struct front *);
 static enum front_read read_plain(struct front *, uint8_t *, size_t, size_t *);
 static enum front_read read_tls(struct front *, uint8_t *, size_t, size_t *);
 
@@ -55,6 +57,15 @@ front_io_handshake(struct front *fr)
 		front_io_abort(fr);
 		return (false);
 	}
+}
+
+bool
+front_io_is_reset(const struct front *fr)
+{
+	char byte;
+
+	return (recv(fr->c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == -1 &&
+	    errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
 }
 
 bool
@@ -120,6 +131,8 @@ front_backlog_put(struct front *fr, const uint8_t *data, size_t len)
 void
 front_backlog_drop(struct front *fr)
 {
+	if (fr->backlog != NULL)
+		secret_wipe(fr->backlog, fr->backlog_len);
 	kore_free(fr->backlog);
 	fr->backlog = NULL;
 	fr->backlog_off = 0;
@@ -155,6 +168,26 @@ read_plain(struct front *fr, uint8_t *buf, size_t size, size_t *len)
 	return (FRONT_READ_DATA);
 }
 
+/*
+ * OpenSSL stops after each record that holds no data (a key update, say), and
+ * at the end of what has come. In the first case go on in the next turn of the
+ * event loop, and not for ever: such records cost the peer nothing.
+ */
+static enum front_read
+read_tls_more(struct front *fr)
+{
+	char byte;
+
+	if (recv(fr->c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0) {
+		fr->c->evt.flags &= ~KORE_EVENT_READ;
+		return (fr->hangup ? FRONT_READ_END : FRONT_READ_LATER);
+	}
+	if (++fr->idle_records > FRONT_IDLE_RECORDS_MAX)
+		return (FRONT_READ_FAILED);
+	front_wake(fr);
+	return (FRONT_READ_LATER);
+}
+
 static enum front_read
 read_tls(struct front *fr, uint8_t *buf, size_t size, size_t *len)
 {
@@ -163,12 +196,14 @@ read_tls(struct front *fr, uint8_t *buf, size_t size, size_t *len)
 	ERR_clear_error();
 	n = SSL_read(fr->c->ssl, buf, (int)size);
 	if (n > 0) {
+		fr->idle_records = 0;
 		*len = (size_t)n;
 		return (FRONT_READ_DATA);
 	}
 
 	switch (SSL_get_error(fr->c->ssl, n)) {
 	case SSL_ERROR_WANT_READ:
+		return (read_tls_more(fr));
 	case SSL_ERROR_WANT_WRITE:
 		fr->c->evt.flags &= ~KORE_EVENT_READ;
 		return (FRONT_READ_LATER);

@@ -1,4 +1,3 @@
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,72 +5,33 @@
 #include <kore/http.h>
 
 #include "base/log.h"
+#include "http/client.h"
 #include "http/credentials.h"
 #include "http/front.h"
+#include "http/job.h"
 #include "http/login.h"
-#include "http/offload.h"
 #include "http/service.h"
 
-/*
- * Work of one request on a background thread. The request may end first (its
- * client is gone): then the job is freed when it comes back.
- */
-struct job {
-	struct offload_job offload; /* must stay first */
-	struct http_request *req;   /* NULL once the request has ended */
-	bool finished;
+struct login_job {
+	struct job job; /* must stay first */
 	struct credentials credentials;
 	enum error_code result;
+	int64_t account;
 	char *token;
 };
 
-static int job_start(struct http_request *, struct job *,
-    void (*)(struct offload_job *, void **));
-static void job_done(struct offload_job *);
-static void job_abandon(void *);
-static void job_free(struct job *);
-static void run_login(struct offload_job *, void **);
-static void run_ready(struct offload_job *, void **);
 static int login_begin(struct http_request *);
-static int login_end(struct http_request *, const struct job *);
+static int login_end(struct http_request *, const struct login_job *);
 static char *login_body(const char *, size_t *);
+static void run_login(struct offload_job *, void **);
+static void release_login(struct job *);
 
 int
 handle_login(struct http_request *req)
 {
-	const struct job *job;
+	const struct login_job *job = job_of(req);
 
-	job = front_get(req, FRONT_JOB);
-	if (job == NULL)
-		return (login_begin(req));
-	return (login_end(req, job));
-}
-
-int
-handle_ready(struct http_request *req)
-{
-	static const char body[] = "{\"status\":\"ready\"}";
-	const struct job *job;
-	struct reply reply;
-	struct job *new;
-
-	job = front_get(req, FRONT_JOB);
-	if (job == NULL) {
-		if (front_draining())
-			return (front_refuse(req, ERR_BUSY));
-		new = calloc(1, sizeof(*new));
-		return (job_start(req, new, run_ready));
-	}
-	if (job->result != ERR_NONE)
-		return (front_refuse(req, job->result));
-
-	memset(&reply, 0, sizeof(reply));
-	reply.status = 200;
-	reply.type = "application/json";
-	reply.body = body;
-	reply.len = sizeof(body) - 1;
-	reply.no_store = true;
-	return (front_reply(req, &reply));
+	return (job == NULL ? login_begin(req) : login_end(req, job));
 }
 
 static int
@@ -79,7 +39,7 @@ login_begin(struct http_request *req)
 {
 	struct refusal refusal;
 	struct fault fault;
-	struct job *job;
+	struct login_job *job;
 	jdoc *errors;
 	int ret;
 
@@ -92,20 +52,22 @@ login_begin(struct http_request *req)
 	    credentials_read(front_request(req), &job->credentials, &errors),
 	    NULL);
 	if (fault.code == ERR_NONE)
-		return (job_start(req, job, run_login));
+		return (job_start(
+		    req, &job->job, OFFLOAD_QUEUED, run_login, release_login));
 
 	memset(&refusal, 0, sizeof(refusal));
 	refusal.fault = &fault;
 	refusal.field_errors = errors;
 	ret = front_refuse_with(req, &refusal);
 	jdoc_free(errors);
-	job_free(job);
+	release_login(&job->job);
 	return (ret);
 }
 
 static int
-login_end(struct http_request *req, const struct job *job)
+login_end(struct http_request *req, const struct login_job *job)
 {
+	char client[CLIENT_TEXT_MAX];
 	struct reply reply;
 	size_t len;
 	char *body;
@@ -117,6 +79,9 @@ login_end(struct http_request *req, const struct job *job)
 	if (body == NULL)
 		return (front_refuse(req, ERR_BUSY));
 
+	front_client(req, client);
+	log_line(LOG_LEVEL_INFO, "login of account %lld from %s",
+	    (long long)job->account, client);
 	memset(&reply, 0, sizeof(reply));
 	reply.status = 200;
 	reply.type = "application/json";
@@ -143,64 +108,12 @@ login_body(const char *token, size_t *len)
 	return (text);
 }
 
-/* Queue a job and let its request sleep until it is done. */
-static int
-job_start(struct http_request *req, struct job *job,
-    void (*run)(struct offload_job *, void **))
-{
-	if (job == NULL)
-		return (front_refuse(req, ERR_BUSY));
-	job->req = req;
-	job->offload.run = run;
-	job->offload.done = job_done;
-	if (offload_submit(&job->offload) == -1) {
-		job_free(job);
-		return (front_refuse(req, ERR_BUSY));
-	}
-	front_set(req, FRONT_JOB, job, job_abandon);
-	http_request_sleep(req);
-	return (KORE_RESULT_RETRY);
-}
-
-/* Event loop: the work is done; the request goes on, if it is still there. */
-static void
-job_done(struct offload_job *offload)
-{
-	struct job *job = (struct job *)offload;
-
-	job->finished = true;
-	if (job->req == NULL)
-		job_free(job);
-	else
-		http_request_wakeup(job->req);
-}
-
-/* Event loop: the request ends. */
-static void
-job_abandon(void *value)
-{
-	struct job *job = value;
-
-	job->req = NULL;
-	if (job->finished)
-		job_free(job);
-}
-
-static void
-job_free(struct job *job)
-{
-	credentials_free(&job->credentials);
-	if (job->token != NULL)
-		secret_free_mem(job->token, strlen(job->token));
-	free(job);
-}
-
 /* Background thread: the password, then the token. */
 static void
 run_login(struct offload_job *offload, void **local)
 {
 	const struct service *service = service_get();
-	struct job *job = (struct job *)offload;
+	struct login_job *job = (struct login_job *)offload;
 	struct token_request request;
 	struct store_user user;
 	struct store *store;
@@ -223,23 +136,17 @@ run_login(struct offload_job *offload, void **local)
 	memset(&request, 0, sizeof(request));
 	request.subject = user.name;
 	request.subject_len = user.name_len;
+	job->account = user.id;
 	job->result = token_issue(&service->policy, &request, &job->token);
 }
 
-/* Background thread: does the store answer? */
 static void
-run_ready(struct offload_job *offload, void **local)
+release_login(struct job *base)
 {
-	struct job *job = (struct job *)offload;
-	enum store_result result;
-	struct store *store;
+	struct login_job *job = (struct login_job *)base;
 
-	job->result = ERR_STORE;
-	store = service_store(local);
-	if (store == NULL)
-		return;
-	result = store_ping(store);
-	if (result == STORE_OK)
-		job->result = ERR_NONE;
-	service_store_settle(local, result);
+	credentials_free(&job->credentials);
+	if (job->token != NULL)
+		secret_free_mem(job->token, strlen(job->token));
+	free(job);
 }

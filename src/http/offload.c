@@ -48,6 +48,7 @@ static struct {
 
 static void *offload_thread(void *);
 static void *offload_reserve(void *);
+static void offload_take(struct offload_job *);
 static void offload_run(struct offload_job *, void **);
 static void offload_finished(void *, int);
 static int offload_spawn(void *(*)(void *));
@@ -84,15 +85,19 @@ offload_start(unsigned int threads, unsigned int queue, void (*release)(void *))
 }
 
 int
-offload_submit(struct offload_job *job)
+offload_submit(struct offload_job *job, enum offload_rank rank)
 {
 	int ret;
 
 	ret = -1;
 	pthread_mutex_lock(&pool.lock);
-	if (pool.nwaiting < pool.queue) {
+	if (rank == OFFLOAD_FIRST || pool.nwaiting < pool.queue) {
 		job->submitted_ms = clock_monotonic_ms();
-		TAILQ_INSERT_TAIL(&pool.waiting, job, list);
+		job->waiting = true;
+		if (rank == OFFLOAD_FIRST)
+			TAILQ_INSERT_HEAD(&pool.waiting, job, list);
+		else
+			TAILQ_INSERT_TAIL(&pool.waiting, job, list);
 		pool.nwaiting++;
 		pthread_cond_signal(&pool.work);
 		pthread_cond_signal(&pool.late);
@@ -100,6 +105,28 @@ offload_submit(struct offload_job *job)
 	}
 	pthread_mutex_unlock(&pool.lock);
 	return (ret);
+}
+
+bool
+offload_cancel(struct offload_job *job)
+{
+	bool waiting;
+
+	pthread_mutex_lock(&pool.lock);
+	waiting = job->waiting;
+	if (waiting)
+		offload_take(job);
+	pthread_mutex_unlock(&pool.lock);
+	return (waiting);
+}
+
+/* Off the queue; with the lock held. */
+static void
+offload_take(struct offload_job *job)
+{
+	TAILQ_REMOVE(&pool.waiting, job, list);
+	pool.nwaiting--;
+	job->waiting = false;
 }
 
 void
@@ -219,8 +246,7 @@ offload_run(struct offload_job *job, void **local)
 {
 	uint64_t one = 1;
 
-	TAILQ_REMOVE(&pool.waiting, job, list);
-	pool.nwaiting--;
+	offload_take(job);
 	pthread_mutex_unlock(&pool.lock);
 
 	job->run(job, local);

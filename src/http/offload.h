@@ -8,7 +8,14 @@
 
 #include <sys/queue.h>
 
+#include <stdbool.h>
 #include <stdint.h>
+
+/* Where a job goes. */
+enum offload_rank {
+	OFFLOAD_QUEUED, /* to the end of the queue, if that is not full */
+	OFFLOAD_FIRST   /* before all others, full or not; for few short jobs */
+};
 
 /*
  * One piece of work; the first member of the caller's own struct. run() is
@@ -21,6 +28,7 @@ struct offload_job {
 	void (*done)(struct offload_job *job);
 	/* The pool's own. */
 	int64_t submitted_ms;
+	bool waiting;
 	TAILQ_ENTRY(offload_job) list;
 };
 
@@ -34,7 +42,13 @@ int offload_start(unsigned int threads, unsigned int queue,
     void (*release)(void *local)) __attribute__((warn_unused_result));
 
 /* Hand in a job. Returns 0, or -1 when the queue is full. Event loop only. */
-int offload_submit(struct offload_job *job) __attribute__((warn_unused_result));
+int offload_submit(struct offload_job *job, enum offload_rank rank)
+    __attribute__((warn_unused_result));
+
+/* Take a job back that nobody has begun. Whether that was so: then neither
+ * run() nor done() is called. Event loop only. */
+bool
+offload_cancel(struct offload_job *job) __attribute__((warn_unused_result));
 
 /* Finish the jobs that run, drop those that wait, end the threads. */
 void offload_stop(void);

@@ -12,6 +12,9 @@
 /* Seconds a client waits before it tries a busy service again. */
 #define RETRY_AFTER_SECONDS 1
 
+/* Lines about refusals in one second. */
+#define REFUSAL_LINES_MAX 100
+
 /* Room for status line and headers: the longest challenge and Allow fit. */
 #define HEAD_MAX 2048
 
@@ -47,6 +50,7 @@ static char *body_flask(const struct refusal *, const struct error_info *,
     const struct config *, const char *, size_t *);
 static char *body_problem(
     const struct refusal *, const struct error_info *, const char *, size_t *);
+static bool may_log(void);
 static void log_refusal(const struct refusal *, const struct error_info *);
 
 void
@@ -292,6 +296,31 @@ body_problem(const struct refusal *refusal, const struct error_info *info,
 	return (out);
 }
 
+/* So many lines about refusals a second, and one about the rest: whoever can
+ * make requests must not be able to fill the log. */
+static bool
+may_log(void)
+{
+	static unsigned int lines, dropped;
+	static time_t second;
+	time_t now;
+
+	now = time(NULL);
+	if (now != second) {
+		if (dropped > 0)
+			log_line(LOG_LEVEL_NOTICE,
+			    "%u more refusals were not logged", dropped);
+		second = now;
+		lines = dropped = 0;
+	}
+	if (lines == REFUSAL_LINES_MAX) {
+		dropped++;
+		return (false);
+	}
+	lines++;
+	return (true);
+}
+
 static void
 log_refusal(const struct refusal *refusal, const struct error_info *info)
 {
@@ -301,6 +330,8 @@ log_refusal(const struct refusal *refusal, const struct error_info *info)
 	    [ERROR_LEVEL_ERR] = LOG_LEVEL_ERR,
 	};
 
+	if (info->level != ERROR_LEVEL_DEBUG && !may_log())
+		return;
 	log_line(levels[info->level], "refused %s from %s: %s%s%s",
 	    refusal->instance != NULL ? refusal->instance : "-",
 	    refusal->client != NULL ? refusal->client : "-", info->name,

@@ -8,12 +8,24 @@
  */
 #include <sys/prctl.h>
 
+#include <errno.h>
+#include <sched.h>
+
 #include <kore/kore.h>
 #include <kore/seccomp.h>
 
 #include "http/export.h"
 
 CORGI_EXPORT void kore_seccomp_hook(void);
+
+/*
+ * The flags with which glibc makes a thread: no process, no namespace. Its
+ * clone3() hides them behind a pointer; glibc does without.
+ */
+#define THREAD_FLAGS                                                           \
+	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SYSVSEM | CLONE_SIGHAND |   \
+	    CLONE_THREAD | CLONE_SETTLS | CLONE_PARENT_SETTID |                \
+	    CLONE_CHILD_CLEARTID)
 
 /* clang-format off */
 KORE_SECCOMP_FILTER("corgi",
@@ -27,10 +39,14 @@ KORE_SECCOMP_FILTER("corgi",
 	KORE_SYSCALL_ALLOW(fchmod),
 	KORE_SYSCALL_ALLOW(fchown),
 	KORE_SYSCALL_ALLOW(newfstatat),
+	/* A thread that tries is told no, rather than killed in silence. */
+	KORE_SYSCALL_DENY(mknodat, EACCES),
+	KORE_SYSCALL_DENY(fchmodat, EACCES),
+	KORE_SYSCALL_DENY(fchownat, EACCES),
 
 	/* The pool of threads. */
-	KORE_SYSCALL_ALLOW(clone),
-	KORE_SYSCALL_ALLOW(clone3),
+	KORE_SYSCALL_DENY(clone3, ENOSYS),
+	KORE_SYSCALL_ALLOW_ARG(clone, 0, THREAD_FLAGS),
 	KORE_SYSCALL_ALLOW(set_robust_list),
 	KORE_SYSCALL_ALLOW(rseq),
 	KORE_SYSCALL_ALLOW(sched_getaffinity),

@@ -73,7 +73,8 @@ service_store(void **local)
 
 	if (*local != NULL)
 		return (*local);
-	if (store_open_sqlite(service.database, &store, error) != STORE_OK) {
+	if (store_open_sqlite_existing(service.database, &store, error) !=
+	    STORE_OK) {
 		log_line(LOG_LEVEL_ERR, "store: %s", error);
 		return (NULL);
 	}

@@ -18,7 +18,9 @@
 /* Tells one state of the two files from another. */
 struct stamp {
 	struct timespec certificate;
+	ino_t certificate_file;
 	struct timespec key;
+	ino_t key_file;
 };
 
 /* The certificate in use: one per process, made in the parent. */
@@ -109,6 +111,9 @@ load(char error[TLS_ERROR_MAX])
 	(void)SSL_CTX_set_mode(ctx,
 	    SSL_MODE_ENABLE_PARTIAL_WRITE |
 		SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+	/* Without it OpenSSL goes on reading as long as a peer sends records
+	 * that hold no data. */
+	(void)SSL_CTX_clear_mode(ctx, SSL_MODE_AUTO_RETRY);
 	SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, NULL);
 
 	what = "CORGI_TLS_CERTIFICATE";
@@ -157,9 +162,11 @@ take_stamp(struct stamp *stamp)
 	if (stat(tls.certificate, &st) == -1)
 		return (-1);
 	stamp->certificate = st.st_mtim;
+	stamp->certificate_file = st.st_ino;
 	if (stat(tls.key, &st) == -1)
 		return (-1);
 	stamp->key = st.st_mtim;
+	stamp->key_file = st.st_ino;
 	return (0);
 }
 

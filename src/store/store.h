@@ -92,7 +92,8 @@ struct store_ops {
 	/* How many accounts there are. */
 	enum store_result (*user_count)(struct store *, int64_t *count);
 
-	/* Whether the database answers; cheap. */
+	/* Whether the database answers; cheap, and soon: BUSY comes much
+	 * earlier than after STORE_WAIT_MS. */
 	enum store_result (*ping)(struct store *);
 };
 
@@ -104,10 +105,22 @@ struct store {
 
 /*
  * Open the SQLite database in path, creating and migrating it when need be
- * (one transaction; many processes may try at once). The file gets mode 0600.
+ * (one transaction; many processes may try at once). The file gets mode 0600;
+ * a symbolic link, or a file that others may read and that is not the
+ * caller's, is refused.
  * On failure *out is NULL and error holds one sentence.
  */
 enum store_result store_open_sqlite(const char *path, struct store **out,
+    char error[STORE_ERROR_MAX]) __attribute__((warn_unused_result));
+
+/*
+ * Open a database that is there, and only that: the file is never made, its
+ * mode, owner and schema are never changed. FAILED also when there is none or
+ * its schema is older than this program's, NEWER when it is newer; BUSY comes
+ * much earlier than after STORE_WAIT_MS. For threads that may not make files; store_open_sqlite() has prepared it before.
+ */
+enum store_result
+store_open_sqlite_existing(const char *path, struct store **out,
     char error[STORE_ERROR_MAX]) __attribute__((warn_unused_result));
 
 void store_close(struct store *s);

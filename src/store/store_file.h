@@ -11,10 +11,15 @@
 
 /*
  * See that path is a regular file which nobody else may read, making an empty
- * one when there is none. Never opens the file. One sentence in error unless
- * STORE_OK.
+ * one when there is none. A file that is there is never opened: closing it
+ * would drop the POSIX locks of every handle in the process. One sentence in
+ * error unless STORE_OK.
  */
 enum store_result store_file_prepare(const char *path,
+    char error[STORE_ERROR_MAX]) __attribute__((warn_unused_result));
+
+/* See that path is a regular file with something in it, and no more. */
+enum store_result store_file_check(const char *path,
     char error[STORE_ERROR_MAX]) __attribute__((warn_unused_result));
 
 /* What a value of errno means to the caller of a store. */

@@ -10,55 +10,29 @@
 #include <errno.h>
 #include <sqlite3.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/secret.h"
 #include "store/migrations.h"
+#include "store/statements.h"
 #include "store/store.h"
 #include "store/store_file.h"
 #include "store/store_sqlite.h"
 
-#define USER_COLUMNS "id, name, hash, created_at, updated_at"
-
-enum statement {
-	STATEMENT_FIND,
-	STATEMENT_ADD,
-	STATEMENT_SET_HASH,
-	STATEMENT_DELETE,
-	STATEMENT_EACH,
-	STATEMENT_COUNT,
-	STATEMENT_PING,
-	STATEMENT__MAX
-};
-
-/* Every statement that runs after the opening, prepared once per handle. */
-static const char *const statement_sql[STATEMENT__MAX] = {
-    [STATEMENT_FIND] = "SELECT " USER_COLUMNS " FROM users WHERE name = ?1",
-    [STATEMENT_ADD] = "INSERT INTO users (name, hash, created_at, updated_at)"
-		      " VALUES (?1, ?2, ?3, ?3)",
-    [STATEMENT_SET_HASH] = "UPDATE users SET hash = ?2, updated_at = ?3"
-			   " WHERE id = ?1 AND (?4 IS NULL OR hash = ?4)",
-    [STATEMENT_DELETE] = "DELETE FROM users WHERE name = ?1",
-    [STATEMENT_EACH] = "SELECT " USER_COLUMNS " FROM users ORDER BY name",
-    [STATEMENT_COUNT] = "SELECT count(*) FROM users",
-    [STATEMENT_PING] = "SELECT EXISTS (SELECT 1 FROM users)",
-};
-
-/* Of the connection, before anything is written. mmap_size 0: a file that
- * shrinks under a mapping would end the process. */
-static const char connection_sql[] =
-    "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0;"
-    "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -512;"
-    "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL;";
+/* Longest wait of a ping, and of opening what is there (milliseconds). */
+#define SHORT_WAIT_MS 500
 
 struct sqlite_store {
 	struct store base; /* first: the two are cast into each other */
 	sqlite3 *db;
 	sqlite3_stmt *statements[STATEMENT__MAX];
 	char *path;
+	int wait; /* for another writer (milliseconds) */
 };
 
 static enum store_result fail_with(struct sqlite_store *, enum store_result,
@@ -69,12 +43,14 @@ static enum store_result execute(struct sqlite_store *, const char *);
 static enum store_result
 select_integer(struct sqlite_store *, const char *, int64_t *);
 static enum store_result identify(struct sqlite_store *);
-static enum store_result use_wal(struct sqlite_store *);
+static enum store_result use_wal(struct sqlite_store *, bool);
 static enum store_result schema_version(struct sqlite_store *, int64_t *);
 static enum store_result
 migrate_one(struct sqlite_store *, const struct migration *);
-static enum store_result migrate(struct sqlite_store *);
-static enum store_result connect_database(struct sqlite_store *);
+static enum store_result migrate(struct sqlite_store *, bool);
+static enum store_result connect_database(struct sqlite_store *, bool);
+static enum store_result
+open_file(const char *, bool, struct store **, char[STORE_ERROR_MAX]);
 static enum store_result prepare_statements(struct sqlite_store *);
 static enum store_result still_there(struct sqlite_store *);
 static enum store_result change(struct sqlite_store *, enum statement, int);
@@ -213,11 +189,7 @@ identify(struct sqlite_store *s)
 	enum store_result result;
 	int64_t id = 0;
 
-	result = select_integer(s,
-	    "SELECT CASE WHEN application_id = 0 AND"
-	    " NOT EXISTS (SELECT 1 FROM sqlite_schema)"
-	    " THEN -1 ELSE application_id END FROM pragma_application_id",
-	    &id);
+	result = select_integer(s, statement_identify, &id);
 	if (result != STORE_OK || id == -1 || id == STORE_APPLICATION_ID)
 		return (result);
 	return (fail_with(s, STORE_DAMAGED,
@@ -226,27 +198,26 @@ identify(struct sqlite_store *s)
 
 /*
  * Switch to the write-ahead log, which stays switched on in the file. SQLite
- * may report a lock at once here instead of waiting.
+ * may report a lock at once here instead of waiting. An existing database is
+ * only asked whether it has one.
  */
 static enum store_result
-use_wal(struct sqlite_store *s)
+use_wal(struct sqlite_store *s, bool existing)
 {
 	const struct timespec pause = {.tv_nsec = 10000000}; /* 10 ms */
 	int64_t until = clock_monotonic_ms() + STORE_WAIT_MS, is_wal = 0;
-	enum store_result result;
+	enum store_result result = STORE_OK;
 
-	for (;;) {
+	while (!existing) {
 		result = execute(s, "PRAGMA journal_mode = WAL");
 		if (result != STORE_BUSY || clock_monotonic_ms() >= until)
 			break;
 		(void)nanosleep(&pause, NULL);
 	}
 	if (result == STORE_OK)
-		result = select_integer(s,
-		    "SELECT journal_mode = 'wal' FROM pragma_journal_mode",
-		    &is_wal);
+		result = select_integer(s, statement_is_wal, &is_wal);
 	if (result == STORE_OK && is_wal == 0)
-		result = fail_with(s, STORE_FAILED, "cannot keep a log");
+		result = fail_with(s, STORE_FAILED, "keeps no write-ahead log");
 	return (result);
 }
 
@@ -256,14 +227,10 @@ schema_version(struct sqlite_store *s, int64_t *version)
 {
 	enum store_result result;
 
-	result = select_integer(s,
-	    "SELECT count(*) FROM sqlite_schema"
-	    " WHERE type = 'table' AND name = 'schema_migrations'",
-	    version);
+	result = select_integer(s, statement_has_schema, version);
 	if (result != STORE_OK || *version == 0)
 		return (result);
-	return (select_integer(
-	    s, "SELECT max(version) FROM schema_migrations", version));
+	return (select_integer(s, statement_schema_version, version));
 }
 
 /*
@@ -288,9 +255,12 @@ migrate_one(struct sqlite_store *s, const struct migration *step)
 	return (result);
 }
 
-/* Bring the schema to this program's version; refuse one that is beyond. */
+/*
+ * Bring the schema to this program's version; refuse one that is beyond, and
+ * in a database that is to be left as it is also one that is behind.
+ */
 static enum store_result
-migrate(struct sqlite_store *s)
+migrate(struct sqlite_store *s, bool existing)
 {
 	const struct migration *steps;
 	enum store_result result;
@@ -304,6 +274,11 @@ migrate(struct sqlite_store *s)
 		return (fail_with(s, STORE_NEWER,
 		    "has schema version %lld, this program knows %d",
 		    (long long)version, steps[count - 1].version));
+	if (existing && version < steps[count - 1].version)
+		return (fail_with(s, STORE_FAILED,
+		    "has schema version %lld instead of %d and is not migrated "
+		    "here",
+		    (long long)version, steps[count - 1].version));
 	for (i = 0; i < count && result == STORE_OK; i++) {
 		if (steps[i].version > version)
 			result = migrate_one(s, &steps[i]);
@@ -316,7 +291,7 @@ migrate(struct sqlite_store *s)
  * closing it must not write its log back either.
  */
 static enum store_result
-connect_database(struct sqlite_store *s)
+connect_database(struct sqlite_store *s, bool existing)
 {
 	enum store_result result;
 	int rc;
@@ -326,18 +301,19 @@ connect_database(struct sqlite_store *s)
 	    NULL);
 	if (rc != SQLITE_OK)
 		return (fail(s, rc));
-	(void)sqlite3_busy_timeout(s->db, STORE_WAIT_MS);
+	store_sqlite_set_wait(
+	    &s->base, existing ? SHORT_WAIT_MS : STORE_WAIT_MS);
 	(void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	(void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	(void)sqlite3_db_config(
 	    s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-	if ((result = execute(s, connection_sql)) != STORE_OK ||
+	if ((result = execute(s, statement_connect)) != STORE_OK ||
 	    (result = identify(s)) != STORE_OK)
 		return (result);
 	if (sqlite3_db_readonly(s->db, "main") == 1)
 		return (fail_with(s, STORE_READONLY, "may not be written"));
-	if ((result = use_wal(s)) != STORE_OK ||
-	    (result = migrate(s)) != STORE_OK)
+	if ((result = use_wal(s, existing)) != STORE_OK ||
+	    (result = migrate(s, existing)) != STORE_OK)
 		return (result);
 	(void)sqlite3_db_config(
 	    s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
@@ -363,12 +339,28 @@ enum store_result
 store_open_sqlite(
     const char *path, struct store **out, char error[STORE_ERROR_MAX])
 {
+	return (open_file(path, false, out, error));
+}
+
+enum store_result
+store_open_sqlite_existing(
+    const char *path, struct store **out, char error[STORE_ERROR_MAX])
+{
+	return (open_file(path, true, out, error));
+}
+
+static enum store_result
+open_file(const char *path, bool existing, struct store **out,
+    char error[STORE_ERROR_MAX])
+{
 	struct sqlite_store *s;
 	enum store_result result;
 
 	*out = NULL;
 	error[0] = '\0';
-	if ((result = store_file_prepare(path, error)) != STORE_OK)
+	result = existing ? store_file_check(path, error)
+			  : store_file_prepare(path, error);
+	if (result != STORE_OK)
 		return (result);
 	s = calloc(1, sizeof(*s));
 	if (s == NULL || (s->path = strdup(path)) == NULL) {
@@ -377,13 +369,13 @@ store_open_sqlite(
 		return (STORE_FAILED);
 	}
 	s->base.ops = &sqlite_ops;
-	result = connect_database(s);
+	result = connect_database(s, existing);
 	if (result != STORE_OK) {
 		(void)memcpy(error, s->base.error, STORE_ERROR_MAX);
 		sqlite_close(&s->base);
 		return (result);
 	}
-	s->base.error[0] = '\0';
+	store_sqlite_set_wait(&s->base, STORE_WAIT_MS);
 	*out = &s->base;
 	return (STORE_OK);
 }
@@ -393,6 +385,7 @@ store_sqlite_set_wait(struct store *base, int milliseconds)
 {
 	struct sqlite_store *s = (struct sqlite_store *)base;
 
+	s->wait = milliseconds;
 	(void)sqlite3_busy_timeout(s->db, milliseconds);
 }
 
@@ -410,8 +403,9 @@ sqlite_close(struct store *base)
 }
 
 /*
- * Whether the path still leads to the open file. Asked after each change: one
- * made to a file that was removed or replaced must not be acknowledged.
+ * Whether the path still leads to the open file. Asked after each operation:
+ * in a file that was removed or replaced a change must not be acknowledged,
+ * and a deleted account must not be found.
  */
 static enum store_result
 still_there(struct sqlite_store *s)
@@ -500,6 +494,10 @@ sqlite_user_find(
 	else
 		result = fail(s, rc);
 	reset(query);
+	if (still_there(s) != STORE_OK) {
+		secret_wipe(user, sizeof(*user));
+		result = STORE_FAILED;
+	}
 	return (result);
 }
 
@@ -569,7 +567,7 @@ sqlite_user_each(struct store *base,
 	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
 		result = fail(s, rc);
 	reset(query);
-	return (result);
+	return (result == STORE_OK ? still_there(s) : result);
 }
 
 static enum store_result
@@ -581,7 +579,7 @@ sqlite_user_count(struct store *base, int64_t *count)
 
 	result = step_integer(s, query, count);
 	reset(query);
-	return (result);
+	return (result == STORE_OK ? still_there(s) : result);
 }
 
 static enum store_result
@@ -592,8 +590,11 @@ sqlite_ping(struct store *base)
 	enum store_result result;
 	int64_t any;
 
+	if (s->wait > SHORT_WAIT_MS)
+		(void)sqlite3_busy_timeout(s->db, SHORT_WAIT_MS);
 	if ((result = still_there(s)) == STORE_OK)
 		result = step_integer(s, query, &any);
 	reset(query);
+	(void)sqlite3_busy_timeout(s->db, s->wait);
 	return (result);
 }

@@ -148,6 +148,9 @@ class Page(unittest.TestCase):
         self.assertEqual(claims["fresh"], "false")
         self.assertLessEqual({"iat", "exp", "jti"}, set(claims))
         self.assertIn("32 bytes", self.driver.text("#signature-body"))
+        words = self.driver.text("#payload-body").lower()
+        for promise in ("revok", "refresh"):
+            self.assertNotIn(promise, words, "the service does no such thing")
         self.assertEqual(self.driver.script(
             "return document.getElementById('password').value;"), "")
 

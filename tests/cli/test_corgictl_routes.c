@@ -208,10 +208,14 @@ Test(ctl_routes, wrong_usage_is_2_and_says_what_is_right)
 	ctl_expect(2, "not an option here: --json", "user", "add", "--json");
 	ctl_expect(
 	    2, "not an option here: --yes=1", "user", "delete", "a", "--yes=1");
-	ctl_expect(
-	    2, "not an option here: --data-dir", "user", "list", "--data-dir");
-	ctl_expect(2, "not an option here: --data-dir=", "user", "list",
+	ctl_expect(2, "not an option here: --port", "user", "list", "--port");
+	ctl_expect(2, "this option needs a value: --data-dir", "user", "list",
+	    "--data-dir");
+	ctl_expect(2, "this option needs a value: --data-dir=", "user", "list",
 	    "--data-dir=");
+	ctl_expect(2, "this option needs a value: --host", "health", "--host");
+	ctl_expect(2, "this option needs a value: --port", "health", "--port");
+	ctl_expect(2, "this option needs a value: --path", "health", "--path");
 	ctl_expect(2, "not an option here: -x", "user", "list", "-x");
 }
 
@@ -237,6 +241,25 @@ Test(ctl_routes, help_and_version_work_everywhere)
 			ctl_expect(
 			    0, usage, commands[i][0], commands[i][1], "--help");
 	}
+}
+
+Test(ctl_routes, the_description_of_the_interface_has_the_programs_version)
+{
+	char path[SERVER_PATH_MAX], error[JDOC_ERROR_MAX], *text;
+	const char *version;
+	size_t len;
+	jdoc *doc;
+
+	(void)snprintf(
+	    path, sizeof(path), "%s/assets/openapi.json", corgi_root());
+	cr_assert_not_null(text = file_read(path, &len), "%s", path);
+	cr_assert_not_null(doc = jdoc_parse(text, len, 0, error), "%s", error);
+	version =
+	    jdoc_string(jdoc_member(jdoc_member(doc, "info"), "version"), NULL);
+	cr_assert_not_null(version);
+	cr_expect_str_eq(version, CORGI_VERSION);
+	jdoc_free(doc);
+	free(text);
 }
 
 /* "corgictl user list >/dev/full && ..." must not go on. */

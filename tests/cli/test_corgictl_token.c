@@ -6,6 +6,8 @@
 
 #include <sys/stat.h>
 
+#include <unistd.h>
+
 #include "auth/token.h"
 #include "base/jdoc.h"
 #include "base/secret.h"
@@ -14,6 +16,7 @@
 
 static void set_up(void);
 static char *make_token(const char *, int64_t);
+static void make_pem_key(const char *, char *, size_t);
 
 static void
 set_up(void)
@@ -23,6 +26,22 @@ set_up(void)
 }
 
 TestSuite(ctl_token, .init = set_up, .fini = ctl_tear_down, .timeout = 60);
+
+/* Make an RSA key in the test's folder; the entry that names its file. */
+static void
+make_pem_key(const char *bits, char *entry, size_t size)
+{
+	char path[SERVER_PATH_MAX];
+	const char *const argv[] = {"/usr/bin/openssl", "genpkey", "-quiet",
+	    "-algorithm", "RSA", "-pkeyopt", bits, "-out", path, NULL};
+	struct run_result r;
+
+	(void)snprintf(path, sizeof(path), "%s/key.pem", ctl_folder);
+	(void)snprintf(entry, size, "JWT_PRIVATE_KEY_FILE=%s", path);
+	r = run_program(argv, NULL, NULL, 0);
+	cr_assert_eq(r.status, 0, "%s", r.out);
+	run_free(&r);
+}
 
 /* A token for cosmo, issued some seconds from now, with a key of its own. */
 static char *
@@ -202,4 +221,60 @@ Test(ctl_token, config_shows_values_sources_and_what_is_refused)
 	    "--data-dir", "elsewhere");
 	ctl_env[3] = "JWT_DECODE_LEEWAY=-1";
 	ctl_expect(1, "JWT_DECODE_LEEWAY", "config");
+}
+
+Test(ctl_token, config_refuses_the_keys_that_the_service_refuses)
+{
+	char entry[SERVER_PATH_MAX + 32];
+
+	ctl_env[2] = "JWT_SECRET_KEY=short";
+	ctl_expect(1, "JWT_SECRET_KEY has 5 bytes; HS256 needs", "config");
+	ctl_expect(
+	    1, "JWT_SECRET_KEY has 5 bytes; HS256 needs", "config", "--json");
+	ctl_env[2] = NULL;
+	ctl_expect(0, "JWT_SECRET_KEY", "config");
+	make_pem_key("rsa_keygen_bits:1024", entry, sizeof(entry));
+	ctl_env[2] = entry;
+	ctl_env[3] = "JWT_ALGORITHM=RS256";
+	ctl_expect(1, "JWT_PRIVATE_KEY is an RSA key of 1024 bits", "config");
+	make_pem_key("rsa_keygen_bits:3072", entry, sizeof(entry));
+	ctl_expect(0, "RS256", "config");
+}
+
+Test(ctl_token, config_looks_at_the_secret_that_was_made_before)
+{
+	char path[SERVER_PATH_MAX + 16];
+
+	ctl_env[2] = NULL;
+	ctl_expect(0, "made on the first start", "config");
+	cr_assert_eq(mkdir(ctl_data, 0700), 0);
+	(void)snprintf(path, sizeof(path), "%s/jwt_secret", ctl_data);
+	file_write(path, "short", 5);
+	ctl_expect(1, "JWT_SECRET_KEY has 5 bytes", "config");
+	file_write(path, SECRET, strlen(SECRET));
+	ctl_expect(0, "JWT_SECRET_KEY", "config");
+}
+
+Test(ctl_token, config_names_the_tls_file_that_cannot_be_read)
+{
+	char certificate[SERVER_PATH_MAX + 64], key[SERVER_PATH_MAX + 64];
+
+	(void)snprintf(certificate, sizeof(certificate),
+	    "CORGI_TLS_CERTIFICATE=%s/cert.pem", ctl_folder);
+	(void)snprintf(
+	    key, sizeof(key), "CORGI_TLS_KEY=%s/key.pem", ctl_folder);
+	ctl_env[3] = certificate;
+	ctl_env[4] = key;
+	ctl_expect(1,
+	    "CORGI_TLS_CERTIFICATE: the file cannot be read: No such file",
+	    "config");
+	file_write(strchr(certificate, '=') + 1, "x", 1);
+	ctl_expect(1, "CORGI_TLS_KEY: the file cannot be read: No such file",
+	    "config");
+	cr_assert_eq(mkdir(strchr(key, '=') + 1, 0700), 0);
+	ctl_expect(1, "CORGI_TLS_KEY: the file cannot be read: Is a directory",
+	    "config");
+	cr_assert_eq(rmdir(strchr(key, '=') + 1), 0);
+	file_write(strchr(key, '=') + 1, "x", 1);
+	ctl_expect(0, "CORGI_TLS_KEY", "config");
 }

@@ -79,6 +79,26 @@ Test(ctl_user, only_adding_makes_a_folder_or_a_database)
 	ctl_expect(0, "cosmo", "user", "list");
 }
 
+Test(ctl_user, a_refused_name_or_password_leaves_nothing_behind)
+{
+	static const char *const bad[] = {"", "\n", "\xff\n"};
+	struct run_result r;
+	struct stat st;
+	size_t i;
+
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		r = ctl_input(
+		    bad[i], strlen(bad[i]), "user", "add", "cosmo", NULL);
+		ctl_expect_of(r, 1, "the password is", __LINE__);
+		cr_expect_eq(stat(ctl_data, &st), -1, "%zu", i);
+	}
+	r = ctl_input("p\n", 2, "user", "add", "\xff", NULL);
+	ctl_expect_of(r, 2, "a name is", __LINE__);
+	cr_expect_eq(stat(ctl_data, &st), -1);
+	ctl_add("cosmo", "p\n");
+	cr_expect_eq(stat(ctl_data, &st), 0);
+}
+
 Test(ctl_user, a_taken_name_is_4_and_its_password_stays)
 {
 	struct run_result r;

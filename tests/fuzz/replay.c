@@ -1,6 +1,7 @@
 /*
  * replay.c - run a fuzz target over files without libFuzzer: every input of
- * the corpus once, in `make test`.
+ * the corpus once, in `make test`. Each is named before it is tried, so that
+ * the name of one that ends the program is the last.
  */
 #include <sys/stat.h>
 
@@ -38,6 +39,8 @@ replay(const char *path)
 	if (data == NULL || fread(data, 1, size, file) != size) {
 		(void)complain(path);
 	} else {
+		(void)printf("%s\n", path);
+		(void)fflush(stdout);
 		(void)LLVMFuzzerTestOneInput(data, size);
 		ret = 0;
 	}

@@ -67,6 +67,30 @@ open_store(void)
 	return (s);
 }
 
+/* Open and close test_path by one of the two ways. */
+static inline enum store_result
+open_with(enum store_result (*opener)(const char *, struct store **, char *),
+    char error[STORE_ERROR_MAX])
+{
+	enum store_result result;
+	struct store *s;
+
+	result = opener(test_path, &s, error);
+	cr_expect_eq(s == NULL, result != STORE_OK);
+	cr_expect_eq(error[0] == '\0', result == STORE_OK, "%s", error);
+	store_close(s);
+	return (result);
+}
+
+static inline mode_t
+mode_of(const char *path)
+{
+	struct stat st;
+
+	cr_assert_eq(lstat(path, &st), 0, "%s", path);
+	return (st.st_mode & 07777);
+}
+
 /* Run SQL through a connection of the test's own. */
 static inline void
 run_sql(const char *path, const char *sql)

@@ -272,6 +272,25 @@ Test(config, a_header_name_is_a_token_of_rfc_9110)
 	cr_assert_str_eq(c.header_name, "x-a.b_c~1");
 }
 
+Test(config, a_token_cannot_travel_in_a_header_that_steers_the_message)
+{
+	static const char *const names[] = {"Host", "Content-Length",
+	    "Transfer-Encoding", "Connection", "Content-Type", "Expect", "Date",
+	    "Trailer", "TE", "Upgrade", "host", "CONTENT-LENGTH", "te"};
+	char entry[64];
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		(void)snprintf(
+		    entry, sizeof(entry), "JWT_HEADER_NAME=%s", names[i]);
+		REFUSED("JWT_HEADER_NAME is a header that steers", entry);
+	}
+	REFUSED("JWT_HEADER_NAME_FILE is a header that steers",
+	    put_file("JWT_HEADER_NAME", "Host\n", 5));
+	LOAD("JWT_HEADER_NAME=X-Host");
+	LOAD("JWT_HEADER_NAME=Tea");
+}
+
 Test(config, texts_are_utf8_without_control_characters)
 {
 	char entry[2048] = "JWT_ERROR_MESSAGE_KEY=";
@@ -313,12 +332,28 @@ Test(config, an_unknown_name_ends_the_load_and_names_the_nearest)
 	REFUSED("JWT_PRIVATE_KEYFILE is not an option of this version; the "
 		"nearest known name: JWT_PRIVATE_KEY_FILE",
 	    "JWT_PRIVATE_KEYFILE=/k");
-	REFUSED("JWT_TOKEN_LOCATION is not an option of this version",
-	    "JWT_TOKEN_LOCATION=headers");
 	REFUSED("JWT_ALGORITHM_FILE_FILE is not", "JWT_ALGORITHM_FILE_FILE=x");
 	REFUSED("JWT_ is not an option", "JWT_=hunter2");
 	REFUSED("CORGI_\\x0aX is not an option", "CORGI_\nX=1");
 	LOAD("jwt_secret_ky=x", "MY_JWT_X=1", "CORGIS=1");
+}
+
+Test(config, an_unknown_name_far_from_all_suggests_nothing)
+{
+	static const char *const names[] = {"JWT_TOKEN_LOCATION", "JWT_FOO",
+	    "JWT_", "JWT_REFRESH_TOKEN_EXPIRES", "CORGI_PORT", "CORGI_"};
+	char entry[64], expected[128];
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		(void)snprintf(entry, sizeof(entry), "%s=x", names[i]);
+		(void)snprintf(expected, sizeof(expected),
+		    "%s is not an option of this version; `corgictl config` "
+		    "lists them",
+		    names[i]);
+		REFUSED(expected, entry);
+		cr_assert_str_eq(error, expected);
+	}
 }
 
 Test(config, a_very_long_unknown_name_is_cut)

@@ -15,9 +15,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/config.h"
+#include "base/log.h"
 #include "base/secret.h"
 
 #define RACERS 8
+
+/* A word of the secret that must not get into an error or a log. */
+#define KEPT "hunter2-hunter2-hunter2-hunter2"
 
 static char folder[] = "/tmp/corgi-secret-XXXXXX";
 static char path[PATH_MAX];
@@ -35,6 +40,13 @@ static void tear_down(void);
 static void put_file(const void *, size_t);
 static int count_files(void);
 static void *race(void *);
+static void count_warning(enum log_level, const char *, void *);
+static int load_secret(enum config_flavor, bool);
+
+/* Of the last load_secret(). */
+static char error[CONFIG_ERROR_MAX];
+static char warning[LOG_LINE_MAX];
+static int warnings;
 
 static void
 set_up(void)
@@ -47,6 +59,10 @@ set_up(void)
 static void
 tear_down(void)
 {
+	char kept[PATH_MAX + 16];
+
+	(void)snprintf(kept, sizeof(kept), "%s/jwt_secret", folder);
+	(void)unlink(kept);
 	(void)unlink(path);
 	(void)rmdir(folder);
 }
@@ -58,6 +74,7 @@ put_file(const void *data, size_t len)
 
 	cr_assert_not_null(f);
 	cr_assert_eq(fwrite(data, 1, len, f), len);
+	cr_assert_eq(fchmod(fileno(f), 0600), 0);
 	cr_assert_eq(fclose(f), 0);
 }
 
@@ -297,4 +314,149 @@ Test(secret, a_hardened_process_leaves_no_core)
 	cr_assert_eq(prctl(PR_GET_DUMPABLE), 0);
 	cr_assert_eq(getrlimit(RLIMIT_CORE, &limit), 0);
 	cr_assert_eq(limit.rlim_max, 0);
+}
+
+/* A pipe without a writer would hold the start for ever. */
+Test(secret, a_pipe_is_refused_at_once_and_a_link_followed, .timeout = 20)
+{
+	struct secret s = {NULL, 0};
+	char target[PATH_MAX + 8];
+
+	cr_assert_eq(mkfifo(path, 0600), 0);
+	cr_expect_eq(secret_read_file(path, 10, &s), -1);
+	cr_expect_eq(errno, EINVAL);
+	cr_expect_eq(secret_read_kept(path, &s), -1);
+	cr_expect_eq(errno, EINVAL);
+	cr_assert_eq(unlink(path), 0);
+	put_file(KEPT, sizeof(KEPT) - 1);
+	(void)snprintf(target, sizeof(target), "%s-target", path);
+	cr_assert_eq(rename(path, target), 0);
+	cr_assert_eq(symlink(target, path), 0);
+	cr_expect_eq(secret_read_file(path, 100, &s), 0);
+	secret_free(&s);
+	cr_expect_eq(secret_read_kept(path, &s), -1);
+	cr_expect_eq(errno, ELOOP);
+	cr_assert_eq(unlink(target), 0);
+}
+
+static void
+count_warning(enum log_level level, const char *line, void *ctx)
+{
+	(void)ctx;
+	warnings += level == LOG_LEVEL_WARNING;
+	(void)snprintf(warning, sizeof(warning), "%s", line);
+}
+
+/* config_secret() on the test's folder, with the warnings it made; whether it
+ * came to the secret KEPT. No word of the secret may be in what is said. */
+static int
+load_secret(enum config_flavor flavor, bool create)
+{
+	char entry[PATH_MAX + 16];
+	char *const environment[] = {entry, NULL};
+	struct config c;
+	bool created;
+	int ret;
+
+	(void)snprintf(entry, sizeof(entry), "CORGI_DATA_DIR=%s", folder);
+	log_open(count_warning, NULL, LOG_LEVEL_WARNING);
+	cr_assert_eq(
+	    config_load(environment, flavor, &c, error), 0, "%s", error);
+	warnings = 0;
+	warning[0] = '\0';
+	ret = config_secret(&c, create, &created, error);
+	if (ret == 0)
+		cr_expect_str_eq((char *)c.secret_key.data, KEPT);
+	cr_expect_null(strstr(error, "hunter2"), "%s", error);
+	cr_expect_null(strstr(warning, "hunter2"), "%s", warning);
+	config_free(&c);
+	return (ret);
+}
+
+/* Whoever can read the secret makes tokens, whoever can write it too. */
+Test(secret, a_kept_secret_that_others_reach_ends_the_start_in_production)
+{
+	static const mode_t open_modes[] = {0640, 0604, 0620, 0602, 0610, 0601};
+	size_t i;
+
+	(void)snprintf(path, sizeof(path), "%s/jwt_secret", folder);
+	put_file(KEPT, sizeof(KEPT) - 1);
+	for (i = 0; i < sizeof(open_modes) / sizeof(open_modes[0]); i++) {
+		cr_assert_eq(chmod(path, open_modes[i]), 0);
+		cr_expect_eq(load_secret(CONFIG_PROD, true), -1, "%zu", i);
+		cr_expect_not_null(strstr(error, path), "%s", error);
+		cr_expect_not_null(strstr(error, "0600"), "%s", error);
+		cr_expect_eq(load_secret(CONFIG_PROD, false), -1, "%zu", i);
+		cr_expect_eq(load_secret(CONFIG_DEV, true), 0, "%s", error);
+		cr_expect_eq(warnings, 1);
+		cr_expect_not_null(strstr(warning, path), "%s", warning);
+	}
+	cr_assert_eq(chmod(path, 0600), 0);
+	cr_expect_eq(load_secret(CONFIG_PROD, true), 0, "%s", error);
+	cr_expect_eq(warnings, 0, "%s", warning);
+	cr_assert_eq(chmod(path, 0400), 0);
+	cr_expect_eq(load_secret(CONFIG_PROD, true), 0, "%s", error);
+}
+
+Test(secret, a_strangers_kept_secret_ends_the_start_in_production)
+{
+	if (geteuid() != 0) {
+		tear_down();
+		cr_skip_test("only root can give files away");
+	}
+	(void)snprintf(path, sizeof(path), "%s/jwt_secret", folder);
+	put_file(KEPT, sizeof(KEPT) - 1);
+	cr_assert_eq(chmod(path, 0600), 0);
+	cr_expect_eq(load_secret(CONFIG_PROD, true), 0, "%s", error);
+	cr_assert_eq(chown(path, 65534, 65534), 0);
+	cr_expect_eq(load_secret(CONFIG_PROD, true), -1);
+	cr_expect_not_null(strstr(error, "another user"), "%s", error);
+	cr_expect_eq(load_secret(CONFIG_DEV, true), 0, "%s", error);
+	cr_expect_eq(warnings, 1);
+	cr_assert_eq(chown(folder, 65534, 65534), 0);
+	cr_assert_eq(seteuid(65534), 0);
+	cr_expect_eq(load_secret(CONFIG_PROD, true), 0, "%s", error);
+	cr_assert_eq(seteuid(0), 0);
+}
+
+Test(secret, a_kept_secret_is_neither_link_nor_pipe_anywhere, .timeout = 20)
+{
+	static const enum config_flavor flavors[] = {CONFIG_DEV, CONFIG_PROD};
+	char kept[PATH_MAX + 16];
+	size_t i;
+
+	put_file(KEPT, sizeof(KEPT) - 1);
+	cr_assert_eq(chmod(path, 0600), 0);
+	(void)snprintf(kept, sizeof(kept), "%s/jwt_secret", folder);
+	for (i = 0; i < 2; i++) {
+		cr_assert_eq(symlink(path, kept), 0);
+		cr_expect_eq(load_secret(flavors[i], true), -1);
+		cr_expect_not_null(strstr(error, "symbolic link"), "%s", error);
+		cr_assert_eq(unlink(kept), 0);
+		cr_assert_eq(mkfifo(kept, 0600), 0);
+		cr_expect_eq(load_secret(flavors[i], true), -1);
+		cr_expect_not_null(strstr(error, "regular file"), "%s", error);
+		cr_assert_eq(unlink(kept), 0);
+	}
+	cr_assert_eq(rename(path, kept), 0);
+	cr_expect_eq(load_secret(CONFIG_PROD, true), 0, "%s", error);
+}
+
+Test(secret, a_data_folder_that_others_may_write_is_warned_of_once)
+{
+	static const mode_t modes[] = {0770, 0702};
+	size_t i;
+
+	(void)snprintf(path, sizeof(path), "%s/jwt_secret", folder);
+	put_file(KEPT, sizeof(KEPT) - 1);
+	cr_assert_eq(chmod(path, 0600), 0);
+	for (i = 0; i < 2; i++) {
+		cr_assert_eq(chmod(folder, modes[i]), 0);
+		cr_expect_eq(load_secret(CONFIG_PROD, true), 0, "%s", error);
+		cr_expect_eq(warnings, 1);
+		cr_expect_not_null(strstr(warning, folder), "%s", warning);
+	}
+	cr_assert_eq(chmod(folder, 0755), 0);
+	cr_expect_eq(load_secret(CONFIG_PROD, true), 0, "%s", error);
+	cr_expect_eq(warnings, 0, "%s", warning);
 }

@@ -7,13 +7,22 @@
 
 #include <sys/wait.h>
 
+#include <time.h>
+
 #define HASH_A "$argon2id$v=19$m=19456,t=2,p=1$aaaa$bbbb"
 #define HASH_B "$argon2id$v=19$m=19456,t=2,p=1$cccc$dddd"
 
 TestSuite(store, .init = folder_make, .fini = folder_remove, .timeout = 60);
 
+/* Where SQLite keeps the locks of a write-ahead log in its -shm file, and the
+ * two copies of the index's head. */
+#define SHM_LOCKS_AT  120
+#define SHM_LOCKS_LEN 8
+#define SHM_HEAD_LEN  96
+
 static int64_t add(struct store *, const char *, size_t);
 static int collect(const struct store_user *, void *);
+static pid_t hold_index(int *);
 
 /* Names in the order in which they came. */
 struct names {
@@ -361,4 +370,138 @@ Test(store, every_result_has_a_word)
 	    store_result_text(STORE_FAILED));
 	cr_expect_str_neq(
 	    store_result_text(STORE_FULL), store_result_text(STORE_FAILED));
+}
+
+/* A worker's sandbox ends the thread that makes a file. */
+Test(store, opening_what_exists_makes_and_changes_nothing)
+{
+	char error[STORE_ERROR_MAX];
+
+	cr_expect_eq(
+	    open_with(store_open_sqlite_existing, error), STORE_FAILED);
+	cr_expect_eq(access(test_path, F_OK), -1, "it was made");
+	write_file(test_path, "", 0);
+	cr_expect_eq(
+	    open_with(store_open_sqlite_existing, error), STORE_FAILED);
+	cr_expect_not_null(strstr(error, "empty"), "%s", error);
+	store_close(open_store());
+	cr_assert_eq(chmod(test_path, 0640), 0);
+	cr_expect_eq(open_with(store_open_sqlite_existing, error), STORE_OK,
+	    "%s", error);
+	cr_expect_eq(mode_of(test_path), 0640);
+}
+
+Test(store, opening_what_exists_migrates_nothing)
+{
+	char error[STORE_ERROR_MAX];
+
+	store_close(open_store());
+	run_sql(test_path, "UPDATE schema_migrations SET version = 0");
+	cr_expect_eq(
+	    open_with(store_open_sqlite_existing, error), STORE_FAILED);
+	cr_expect_not_null(strstr(error, "version 0"), "%s", error);
+	cr_expect_str_eq(
+	    query_text(test_path, "SELECT max(version) FROM schema_migrations"),
+	    "0");
+	run_sql(test_path, "UPDATE schema_migrations SET version = 99");
+	cr_expect_eq(open_with(store_open_sqlite_existing, error), STORE_NEWER);
+	run_sql(test_path, "UPDATE schema_migrations SET version = 1");
+	cr_expect_eq(open_with(store_open_sqlite_existing, error), STORE_OK,
+	    "%s", error);
+	run_sql(test_path, "PRAGMA journal_mode = DELETE");
+	cr_expect_eq(
+	    open_with(store_open_sqlite_existing, error), STORE_FAILED);
+	cr_expect_str_eq(
+	    query_text(test_path, "PRAGMA journal_mode"), "delete");
+	cr_expect_eq(
+	    open_with(store_open_sqlite, error), STORE_OK, "%s", error);
+}
+
+/* How long SQLite asked to sleep, in microseconds; ours in this program. */
+static int64_t slept;
+
+__attribute__((visibility("default"))) int
+usleep(useconds_t time)
+{
+	const struct timespec pause = {
+	    .tv_sec = time / 1000000, .tv_nsec = time % 1000000 * 1000};
+
+	slept += time;
+	return (clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL));
+}
+
+/* A process that holds the index of the log with a head that has to be made
+ * anew, until *gate is closed. */
+static pid_t
+hold_index(int *gate)
+{
+	struct flock lock = {.l_type = F_WRLCK,
+	    .l_whence = SEEK_SET,
+	    .l_start = SHM_LOCKS_AT,
+	    .l_len = SHM_LOCKS_LEN};
+	char path[PATH_MAX + 8], zeros[SHM_HEAD_LEN] = {0}, byte;
+	int held[2], go[2], fd;
+	pid_t pid;
+
+	(void)snprintf(path, sizeof(path), "%s-shm", test_path);
+	cr_assert(pipe(held) == 0 && pipe(go) == 0);
+	if ((pid = fork()) == 0) {
+		(void)close(go[1]);
+		fd = open(path, O_RDWR);
+		if (fcntl(fd, F_SETLKW, &lock) == 0 &&
+		    pwrite(fd, zeros, sizeof(zeros), 0) == sizeof(zeros) &&
+		    write(held[1], "", 1) == 1)
+			(void)!read(go[0], &byte, 1);
+		_exit(0);
+	}
+	(void)close(held[1]);
+	(void)close(go[0]);
+	cr_assert_eq(read(held[0], &byte, 1), 1);
+	(void)close(held[0]);
+	*gate = go[1];
+	return (pid);
+}
+
+/* Otherwise a few questions after the state hold every thread. */
+Test(store, a_ping_waits_much_shorter_than_other_operations)
+{
+	struct store *s = open_store();
+	struct store_user user;
+	int64_t of_ping;
+	pid_t pid;
+	int gate;
+
+	pid = hold_index(&gate);
+	slept = 0;
+	cr_expect_eq(store_ping(s), STORE_BUSY, "%s", store_error(s));
+	of_ping = slept;
+	slept = 0;
+	cr_expect_eq(store_user_find(s, "a", 1, &user), STORE_BUSY);
+	cr_expect_gt(of_ping, 0);
+	cr_expect_lt(of_ping, slept / 4, "%lld", (long long)of_ping);
+	(void)close(gate);
+	cr_assert_eq(waitpid(pid, NULL, 0), pid);
+	cr_expect_eq(store_ping(s), STORE_OK, "%s", store_error(s));
+	store_close(s);
+}
+
+Test(store, opening_what_exists_waits_much_shorter_than_operations)
+{
+	char error[STORE_ERROR_MAX];
+	sqlite3 *other;
+
+	store_close(open_store());
+	cr_assert_eq(sqlite3_open(test_path, &other), SQLITE_OK);
+	cr_assert_eq(sqlite3_exec(other,
+			 "PRAGMA locking_mode = EXCLUSIVE;"
+			 "INSERT INTO users VALUES (9, x'61', 'h', 1, 1)",
+			 NULL, NULL, NULL),
+	    SQLITE_OK);
+	slept = 0;
+	cr_expect_eq(open_with(store_open_sqlite_existing, error), STORE_BUSY);
+	cr_expect_gt(slept, 0);
+	cr_expect_lt(slept, STORE_WAIT_MS * 1000 / 4);
+	(void)sqlite3_close(other);
+	cr_expect_eq(open_with(store_open_sqlite_existing, error), STORE_OK,
+	    "%s", error);
 }

@@ -557,3 +557,29 @@ Test(damage, a_change_to_a_removed_file_is_not_acknowledged)
 	cr_expect_not_null(strstr(store_error(s), "removed"));
 	store_close(s);
 }
+
+/* An account deleted in the new file must not sign in by the old one. */
+Test(damage, a_removed_or_replaced_file_answers_no_lookup)
+{
+	struct store *s = open_store();
+	char away[PATH_MAX + 8];
+	struct store_user user;
+	int64_t count;
+	int seen = 0;
+
+	fill_accounts(s, 1);
+	(void)snprintf(away, sizeof(away), "%s-away", test_path);
+	cr_assert_eq(rename(test_path, away), 0);
+	cr_expect_eq(store_user_find(s, "w0-0", 4, &user), STORE_FAILED);
+	cr_expect_eq(user.hash[0], '\0');
+	cr_expect_eq(store_user_find(s, "b", 1, &user), STORE_FAILED);
+	cr_expect_eq(store_user_each(s, count_one, &seen), STORE_FAILED);
+	cr_expect_eq(store_user_count(s, &count), STORE_FAILED);
+	write_file(test_path, "", 0);
+	cr_expect_eq(store_user_find(s, "w0-0", 4, &user), STORE_FAILED);
+	cr_assert_eq(rename(away, test_path), 0);
+	cr_expect_eq(store_user_find(s, "w0-0", 4, &user), STORE_OK);
+	cr_expect_eq(store_user_find(s, "b", 1, &user), STORE_NOT_FOUND);
+	cr_expect_eq(store_user_count(s, &count), STORE_OK);
+	store_close(s);
+}
