@@ -11,9 +11,6 @@
 #include "http/front_internal.h"
 #include "http/tls.h"
 
-/* Header lines a request may have; Kore itself would drop those after 23. */
-#define FIELDS_MAX 128
-
 struct front_worker front_worker;
 
 static void front_event(void *arg, int error);
@@ -36,7 +33,7 @@ front_init(const struct config *config)
 	front_worker.config = config;
 	front_worker.limits.target_max = http_header_max;
 	front_worker.limits.head_max = http_header_max;
-	front_worker.limits.fields_max = FIELDS_MAX;
+	front_worker.limits.fields_max = config->header_fields;
 	front_worker.limits.body_max = http_body_max;
 	TAILQ_INIT(&front_worker.fronts);
 	TAILQ_INIT(&front_worker.orphans);

@@ -4,9 +4,9 @@
 #include <kore/kore.h>
 #include <kore/http.h>
 
+#include "auth/credentials.h"
 #include "base/log.h"
 #include "http/client.h"
-#include "http/credentials.h"
 #include "http/front.h"
 #include "http/job.h"
 #include "http/login.h"
@@ -37,6 +37,8 @@ handle_login(struct http_request *req)
 static int
 login_begin(struct http_request *req)
 {
+	const struct h1_request *request;
+	const struct h1_field *type;
 	struct refusal refusal;
 	struct fault fault;
 	struct login_job *job;
@@ -48,8 +50,11 @@ login_begin(struct http_request *req)
 	job = calloc(1, sizeof(*job));
 	if (job == NULL)
 		return (front_refuse(req, ERR_BUSY));
+	request = front_request(req);
+	type = h1_find(request, "content-type");
 	(void)fault_set(&fault,
-	    credentials_read(front_request(req), &job->credentials, &errors),
+	    credentials_read(type != NULL ? type->value : NULL, request->body,
+		request->body_len, &job->credentials, &errors),
 	    NULL);
 	if (fault.code == ERR_NONE)
 		return (job_start(

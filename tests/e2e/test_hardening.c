@@ -249,3 +249,30 @@ Test(hardening, with_a_public_key_alone_login_is_501_for_all)
 	cr_expect_eq(server_stop(s), 0);
 	scratch_free(folder);
 }
+
+/* The status of a request with so many header lines, Host among them. */
+static int
+status_with_fields(int port, unsigned int fields)
+{
+	char request[4096];
+	size_t len;
+	unsigned int i;
+
+	len = (size_t)snprintf(request, sizeof(request),
+	    "GET /health HTTP/1.1\r\nHost: localhost\r\n");
+	for (i = 1; i < fields; i++)
+		len += (size_t)snprintf(
+		    request + len, sizeof(request) - len, "X-%u: y\r\n", i);
+	(void)snprintf(request + len, sizeof(request) - len, "\r\n");
+	return (raw_exchange_text(port, request, NULL));
+}
+
+Test(hardening, the_number_of_header_lines_can_be_set)
+{
+	struct server *s =
+	    suite_start_with("flask", "CORGI_HEADER_FIELDS=16", NULL);
+
+	cr_expect_eq(status_with_fields(server_port(s), 16), 200);
+	cr_expect_eq(status_with_fields(server_port(s), 17), 431);
+	cr_expect_eq(server_stop(s), 0);
+}

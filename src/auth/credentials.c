@@ -2,7 +2,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "http/credentials.h"
+#include "auth/credentials.h"
 
 /* The fields of the schema; both are required, non-empty strings. */
 static const char *const fields[] = {"username", "password"};
@@ -15,7 +15,7 @@ struct unknowns {
 	bool failed; /* out of memory */
 };
 
-static bool media_type_is_json(const struct h1_request *);
+static bool media_type_is_json(const char *);
 static enum error_code validate(const jdoc *, jdoc **);
 static const char *field_fault(const jdoc *);
 static bool note_unknown(const char *, size_t, const jdoc *, void *);
@@ -23,8 +23,8 @@ static int add_error(jdoc *, const char *, size_t, const char *);
 static int take(const jdoc *, const char *, struct secret *);
 
 enum error_code
-credentials_read(
-    const struct h1_request *request, struct credentials *out, jdoc **errors)
+credentials_read(const char *content_type, const void *body, size_t len,
+    struct credentials *out, jdoc **errors)
 {
 	char error[JDOC_ERROR_MAX];
 	enum error_code code;
@@ -32,9 +32,9 @@ credentials_read(
 
 	memset(out, 0, sizeof(*out));
 	*errors = NULL;
-	if (!media_type_is_json(request))
+	if (content_type == NULL || !media_type_is_json(content_type))
 		return (ERR_MEDIA_TYPE);
-	doc = jdoc_parse(request->body, request->body_len, 0, error);
+	doc = jdoc_parse(body, len, 0, error);
 	if (doc == NULL)
 		return (ERR_JSON);
 
@@ -58,17 +58,11 @@ credentials_free(struct credentials *c)
 
 /* application/json or application/<anything>+json, parameters dropped. */
 static bool
-media_type_is_json(const struct h1_request *request)
+media_type_is_json(const char *type)
 {
 	static const char prefix[] = "application/", suffix[] = "+json";
-	const struct h1_field *field;
-	const char *type;
 	size_t len;
 
-	field = h1_find(request, "content-type");
-	if (field == NULL)
-		return (false);
-	type = field->value;
 	len = strcspn(type, ";");
 	while (len > 0 && (type[len - 1] == ' ' || type[len - 1] == '\t'))
 		len--;
