@@ -86,14 +86,14 @@ Test(scripts, dev_takes_the_data_folder_of_the_checkout)
 
 	(void)snprintf(
 	    expected, sizeof(expected), "data %s/data none", ctl_folder);
-	ctl_expect_of(script("$S/dev build"), 0, expected, __LINE__);
+	ctl_expect_of(script("\"$S/dev\" build"), 0, expected, __LINE__);
 	cr_assert_eq(stat(ctl_data, &st), 0);
 	cr_expect_eq(st.st_mode & 07777, 0700);
 	ctl_expect_of(
-	    script("$S/dev build"), 0, "flavour dev, run\n", __LINE__);
+	    script("\"$S/dev\" build"), 0, "flavour dev, run\n", __LINE__);
 	(void)snprintf(
 	    expected, sizeof(expected), "%s/build/corgi\n", ctl_folder);
-	ctl_expect_of(script("$S/dev build"), 0, expected, __LINE__);
+	ctl_expect_of(script("\"$S/dev\" build"), 0, expected, __LINE__);
 }
 
 Test(scripts, dev_takes_a_relative_folder_from_the_checkout)
@@ -102,17 +102,17 @@ Test(scripts, dev_takes_a_relative_folder_from_the_checkout)
 
 	(void)snprintf(
 	    expected, sizeof(expected), "data %s/mydata none", ctl_folder);
-	ctl_expect_of(script("CORGI_DATA_DIR=mydata $S/dev build"), 0, expected,
-	    __LINE__);
+	ctl_expect_of(script("CORGI_DATA_DIR=mydata \"$S/dev\" build"), 0,
+	    expected, __LINE__);
 	ctl_expect_of(script("echo mydata >f; CORGI_DATA_DIR_FILE=f "
-			     "$S/dev build"),
+			     "\"$S/dev\" build"),
 	    0, expected, __LINE__);
-	ctl_expect_of(
-	    script("CORGI_DATA_DIR=/ $S/dev build"), 0, "data / ", __LINE__);
-	ctl_expect_of(script("CORGI_DATA_DIR_FILE=gone $S/dev build"), 1,
+	ctl_expect_of(script("CORGI_DATA_DIR=/ \"$S/dev\" build"), 0, "data / ",
+	    __LINE__);
+	ctl_expect_of(script("CORGI_DATA_DIR_FILE=gone \"$S/dev\" build"), 1,
 	    "CORGI_DATA_DIR_FILE cannot be read", __LINE__);
 	(void)snprintf(expected, sizeof(expected), "key %s/s.key", ctl_folder);
-	ctl_expect_of(script("JWT_SECRET_KEY_FILE=s.key $S/dev build"), 0,
+	ctl_expect_of(script("JWT_SECRET_KEY_FILE=s.key \"$S/dev\" build"), 0,
 	    expected, __LINE__);
 }
 
@@ -124,14 +124,14 @@ Test(scripts, dev_refuses_what_belongs_to_run)
 	size_t i;
 
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		(void)snprintf(line, sizeof(line), "%s=1 $S/dev", names[i]);
+		(void)snprintf(line, sizeof(line), "%s=1 \"$S/dev\"", names[i]);
 		ctl_expect_of(script(line), 1, names[i], __LINE__);
 		ctl_expect_of(script(line), 1, "make run takes them", __LINE__);
 		(void)snprintf(
-		    line, sizeof(line), "%s=1 $S/dev build", names[i]);
+		    line, sizeof(line), "%s=1 \"$S/dev\" build", names[i]);
 		ctl_expect_of(script(line), 1, names[i], __LINE__);
 	}
-	ctl_expect_of(script("$S/dev"), 0, "", __LINE__);
+	ctl_expect_of(script("\"$S/dev\""), 0, "", __LINE__);
 }
 
 Test(scripts, run_tells_how_to_add_an_account_in_either_flavour)
@@ -142,10 +142,11 @@ Test(scripts, run_tells_how_to_add_an_account_in_either_flavour)
 	    "CORGI_DATA_DIR='%s/data' build/corgictl user add NAME\n",
 	    ctl_folder);
 	(void)snprintf(line, sizeof(line),
-	    "rm -f asked; PORT=%d WORKERS=1 $S/run build dev", free_port());
+	    "rm -f asked; PORT=%d WORKERS=1 \"$S/run\" build dev", free_port());
 	ctl_expect_of(script(line), 0, expected, __LINE__);
 	ctl_expect_of(script(line), 0, "cosmo / space-corgi", __LINE__);
 	(void)snprintf(line, sizeof(line),
-	    "rm -f asked; PORT=%d WORKERS=1 $S/run build prod", free_port());
+	    "rm -f asked; PORT=%d WORKERS=1 \"$S/run\" build prod",
+	    free_port());
 	ctl_expect_of(script(line), 0, expected, __LINE__);
 }
