@@ -1,6 +1,7 @@
 /*
- * account.h - what one does with accounts: log in, add, change a password,
- * remove. The server's login and corgictl share these.
+ * account.h - what one does with accounts: log in, add, register, change a
+ * password, disable, give roles, rename, remove. The server and corgictl share
+ * these.
  *
  * Every function hashes or waits for the store: background threads only (and
  * corgictl). A struct account_service is read-only once made and may be
@@ -9,9 +10,12 @@
 #ifndef CORGI_ACCOUNT_H
 #define CORGI_ACCOUNT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "auth/password.h"
+#include "auth/password_rules.h"
+#include "auth/session.h"
 #include "auth/token.h"
 #include "base/clock.h"
 #include "store/store.h"
@@ -28,11 +32,12 @@ account_service_init(struct account_service *svc, const struct config *config,
     struct clock clock) __attribute__((warn_unused_result));
 
 /*
- * Check credentials. ERR_NONE; ERR_CREDENTIALS for an unknown name as for a
- * wrong password, after the same work; ERR_STORE when the store cannot say;
+ * Check credentials. ERR_NONE; ERR_CREDENTIALS for an unknown name, a disabled
+ * account and a wrong password alike, after the same work (*user is filled
+ * when there is such an account, user->id is 0 otherwise: for the audit log); ERR_STORE when the store cannot say;
  * ERR_BUSY when there is no memory to hash. On success *user is filled, and a
- * hash made at a lower cost has been replaced (a failure to do so is logged
- * and does not fail the login).
+ * hash made at a lower cost or by another program has been replaced (a failure
+ * to do so is logged and does not fail the login).
  */
 enum error_code account_login(const struct account_service *svc,
     struct store *store, const char *name, size_t name_len,
@@ -40,18 +45,62 @@ enum error_code account_login(const struct account_service *svc,
     __attribute__((warn_unused_result));
 
 /*
- * Add an account, or set the password of one. STORE_INVALID when the name or
- * the password is empty, too long, or not UTF-8; STORE_FAILED when out of
- * memory; otherwise the store's result.
+ * Add an account with roles ("" for none), with a password that is hashed here
+ * or with a hash that was made elsewhere (password_hash_usable()). *user (may
+ * be NULL) is the new account. STORE_INVALID when the name or the roles break their limits, or
+ * password_check() finds fault; STORE_FAILED when out of memory; otherwise the
+ * store's result.
  */
+enum store_result account_add(const struct account_service *svc,
+    struct store *store, const char *name, size_t name_len,
+    const char *password, size_t password_len, const char *roles,
+    struct store_user *user) __attribute__((warn_unused_result));
 enum store_result
-account_add(const struct account_service *svc, struct store *store,
+account_add_hashed(const struct account_service *svc, struct store *store,
+    const char *name, size_t name_len, const char *hash, const char *roles,
+    bool disabled, struct store_user *user) __attribute__((warn_unused_result));
+
+/*
+ * Set a password without knowing the old one (an administrator), ending all
+ * sessions of the account. Results as account_add().
+ */
+enum store_result account_set_password(const struct account_service *svc,
+    const struct session_service *sessions, struct store *store,
     const char *name, size_t name_len, const char *password,
     size_t password_len) __attribute__((warn_unused_result));
-enum store_result
-account_set_password(const struct account_service *svc, struct store *store,
-    const char *name, size_t name_len, const char *password,
-    size_t password_len) __attribute__((warn_unused_result));
+
+/*
+ * Any change of an account but its password, and what it ends, in the store and
+ * in the memory of the workers; now and token_life of change are filled in
+ * here. STORE_FULL also when the workers' memory has no room (the store has
+ * it).
+ */
+enum store_result account_change(const struct account_service *svc,
+    const struct session_service *sessions, struct store *store,
+    struct store_change *change) __attribute__((warn_unused_result));
+
+/*
+ * Change the password of the account with this subject, by somebody who knows
+ * the current one, ending all its sessions. ERR_NONE with the changed account
+ * in *user; ERR_CURRENT_PASSWORD; ERR_PASSWORD_RULES with *fault;
+ * ERR_TOKEN_REVOKED when there is no such account any more, or it is disabled;
+ * ERR_STORE; ERR_BUSY; ERR_REVOCATIONS_FULL.
+ */
+enum error_code account_change_password(const struct account_service *svc,
+    const struct session_service *sessions, struct store *store,
+    const char *subject, size_t subject_len, const struct secret *current,
+    const struct secret *password, struct store_user *user,
+    enum password_fault *fault) __attribute__((warn_unused_result));
+
+/*
+ * Make an account for whoever asks. ERR_NONE with *user; ERR_USERNAME_TAKEN;
+ * ERR_PASSWORD_RULES with *fault; ERR_VALIDATION for a name that breaks the
+ * limits; ERR_STORE; ERR_BUSY.
+ */
+enum error_code account_register(const struct account_service *svc,
+    struct store *store, const struct secret *name,
+    const struct secret *password, struct store_user *user,
+    enum password_fault *fault) __attribute__((warn_unused_result));
 
 /*
  * Add the demo account cosmo / space-corgi when the store holds no account at

@@ -1,6 +1,7 @@
 /*
  * password.h - argon2id through libsodium (RFC 9106; OWASP's floor of m = 19
- * MiB, t = 2, p = 1).
+ * MiB, t = 2, p = 1), and, to be verified only, the hashes that accounts bring
+ * along from other programs (see password_foreign.h).
  *
  * Slow and hungry on purpose: some tens of milliseconds and argon2_memory_kib
  * of memory per call. Background threads only. Passwords are byte strings:
@@ -39,16 +40,17 @@ int password_hash(const struct password_cost *cost, const void *password,
     __attribute__((warn_unused_result));
 
 /*
- * Whether the password belongs to the hash. 1: yes. 0: no, or the hash is no
- * argon2id hash. -1: there was no memory to find out.
+ * Whether the password belongs to the hash. 1: yes. 0: no, or the hash is of no
+ * known kind. -1: there was no memory to find out.
  */
 int password_verify(const char *hash, const void *password, size_t len)
     __attribute__((warn_unused_result));
 
-/* Whether a text is an argon2id hash whose cost can be paid here. */
+/* Whether a text is a hash of a known kind whose cost can be paid here. */
 bool password_hash_usable(const char *hash);
 
-/* Whether a hash was made at a lower cost than cost asks for. */
+/* Whether a hash was made at a lower cost than cost asks for, or in another way
+ * than argon2id as it is made here. */
 bool password_needs_rehash(const struct password_cost *cost, const char *hash);
 
 /*

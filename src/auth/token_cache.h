@@ -3,7 +3,7 @@
  * that comes again costs a look-up instead of a signature.
  *
  * What may have changed since is still checked every time: exp, nbf and iat
- * against the clock. A token that is not found, or not good any more, goes
+ * against the clock, revocations, and the kind that is asked for. A token that is not found, or not good any more, goes
  * through token_verify(), so the verdict and its words are always the same as
  * without the cache.
  *
@@ -33,9 +33,9 @@ struct token_cache *token_cache_new(const struct token_policy *policy,
 void token_cache_free(struct token_cache *cache);
 
 /* As token_verify(). *out is a reference; release it with claims_free(). */
-enum error_code token_cache_verify(struct token_cache *cache, const char *token,
-    size_t len, struct claims **out, struct fault *fault)
-    __attribute__((warn_unused_result));
+enum error_code token_cache_verify(struct token_cache *cache,
+    unsigned int kinds, const char *token, size_t len, struct claims **out,
+    struct fault *fault) __attribute__((warn_unused_result));
 
 /* How many tokens are remembered, and in how many bytes. */
 size_t token_cache_count(const struct token_cache *cache);

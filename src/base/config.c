@@ -28,6 +28,7 @@ static const char *look_up(char *const *, const char *, const char *);
 static int
 from_file(const struct config_option *, const char *, struct secret *, char *);
 static void free_list(struct config_list *);
+static void free_cookie(struct config_cookie *);
 
 int
 config_load(char *const *environment, enum config_flavor flavor,
@@ -136,6 +137,17 @@ kept_fault(int error)
 	}
 }
 
+static void
+free_cookie(struct config_cookie *cookie)
+{
+	free(cookie->name);
+	free(cookie->path);
+	free(cookie->csrf_name);
+	free(cookie->csrf_path);
+	free(cookie->csrf_header);
+	free(cookie->json_key);
+}
+
 void
 config_free(struct config *c)
 {
@@ -150,6 +162,12 @@ config_free(struct config *c)
 	free(c->header_name);
 	free(c->header_type);
 	free(c->error_message_key);
+	free(c->extra_claims);
+	free_cookie(&c->access_cookie);
+	free_cookie(&c->refresh_cookie);
+	free(c->cookie_domain);
+	free(c->query_name);
+	free(c->audit_log);
 	free(c->data_dir);
 	free_list(&c->trusted_proxies);
 	free(c->tls_certificate);

@@ -36,6 +36,25 @@ enum config_flavor {
 
 enum config_error_style { STYLE_FLASK, STYLE_RFC6750 };
 
+/* The SameSite attribute of cookies (RFC 6265bis, section 4.1.2.7). */
+enum config_same_site { SAME_SITE_LAX, SAME_SITE_STRICT, SAME_SITE_NONE };
+
+/* Bits of csrf_methods. */
+#define CSRF_POST   0x01
+#define CSRF_PUT    0x02
+#define CSRF_PATCH  0x04
+#define CSRF_DELETE 0x08
+
+/* The cookie names, headers and paths of one kind of token. */
+struct config_cookie {
+	char *name;
+	char *path;
+	char *csrf_name;
+	char *csrf_path;
+	char *csrf_header;
+	char *json_key; /* where a token in a JSON body stands */
+};
+
 struct config_list {
 	char *items[CONFIG_LIST_MAX];
 	size_t count;
@@ -53,6 +72,7 @@ struct config {
 
 	/* Claims. Seconds. */
 	int64_t access_expires; /* or CONFIG_NEVER */
+	char *extra_claims;     /* a JSON object in text, or NULL */
 	int64_t leeway;
 	char *encode_issuer; /* or NULL */
 	char *decode_issuer; /* or NULL */
@@ -63,6 +83,38 @@ struct config {
 	char *header_name;
 	char *header_type; /* may be "" */
 	char *error_message_key;
+
+	/* Sessions. Seconds. */
+	int64_t refresh_expires; /* from one refresh to the next, or never */
+	int64_t session_expires; /* from the login on, or CONFIG_NEVER */
+	int64_t refresh_grace;
+	unsigned int sessions_per_user; /* 0: no limit */
+	unsigned int revocations;       /* live ones that can be kept */
+
+	/* Tokens in cookies, the query and bodies. */
+	struct config_cookie access_cookie;
+	struct config_cookie refresh_cookie;
+	char *cookie_domain; /* or NULL */
+	char *query_name;
+	enum config_same_site same_site;
+	unsigned int csrf_methods; /* CSRF_* */
+	bool csrf_protect;
+	bool csrf_in_cookies;
+	bool cookie_secure;
+	bool cookie_session;     /* ends with the browser */
+	bool cookie_host_prefix; /* "__Host-" before the names */
+	bool login_cookies;      /* set by every login */
+
+	/* Accounts and failed logins. */
+	bool registration;
+	unsigned int throttle_account; /* failures before it begins; 0: off */
+	unsigned int throttle_address;
+	unsigned int throttle_seconds; /* longest wait of an account */
+	unsigned int throttle_entries;
+
+	/* Where audit events go: a file (in the data folder unless absolute),
+	 * "-" or "off". */
+	char *audit_log;
 
 	/* The store. */
 	char *data_dir;

@@ -8,6 +8,7 @@
 
 static int check_keys(const struct config *, char *);
 static int check_tls(const struct config *, char *);
+static int check_cookies(const struct config *, char *);
 static int check_issuer(const struct config *, char *);
 static int check_audience(const struct config *, char *);
 static bool
@@ -16,7 +17,8 @@ share_an_entry(const struct config_list *, const struct config_list *);
 int
 config_check(const struct config *c, char *error)
 {
-	if (check_keys(c, error) == -1 || check_tls(c, error) == -1)
+	if (check_keys(c, error) == -1 || check_tls(c, error) == -1 ||
+	    check_cookies(c, error) == -1)
 		return (-1);
 
 	/* With a public key alone nothing is issued here. */
@@ -69,6 +71,38 @@ check_tls(const struct config *c, char *error)
 	return (config_refuse(error,
 	    "CORGI_TLS_CERTIFICATE and CORGI_TLS_KEY belong together; "
 	    "allowed: both or neither"));
+}
+
+/* What browsers would drop without a word. */
+static int
+check_cookies(const struct config *c, char *error)
+{
+	if (c->cookie_host_prefix &&
+	    (!c->cookie_secure || c->cookie_domain != NULL ||
+		strcmp(c->access_cookie.path, "/") != 0 ||
+		strcmp(c->refresh_cookie.path, "/") != 0 ||
+		strcmp(c->access_cookie.csrf_path, "/") != 0 ||
+		strcmp(c->refresh_cookie.csrf_path, "/") != 0))
+		return (config_refuse(error,
+		    "CORGI_COOKIE_HOST_PREFIX contradicts other options; "
+		    "allowed: with JWT_COOKIE_SECURE=yes, no JWT_COOKIE_DOMAIN "
+		    "and / as every cookie's path"));
+	if (c->same_site == SAME_SITE_NONE && !c->cookie_secure)
+		return (config_refuse(error,
+		    "JWT_COOKIE_SAMESITE=None contradicts JWT_COOKIE_SECURE; "
+		    "allowed: with JWT_COOKIE_SECURE=yes"));
+	if (strcmp(c->access_cookie.name, c->refresh_cookie.name) == 0 ||
+	    strcmp(c->access_cookie.csrf_name, c->refresh_cookie.csrf_name) ==
+		0 ||
+	    strcmp(c->access_cookie.name, c->access_cookie.csrf_name) == 0 ||
+	    strcmp(c->access_cookie.name, c->refresh_cookie.csrf_name) == 0 ||
+	    strcmp(c->refresh_cookie.name, c->access_cookie.csrf_name) == 0 ||
+	    strcmp(c->refresh_cookie.name, c->refresh_cookie.csrf_name) == 0)
+		return (config_refuse(error,
+		    "JWT_ACCESS_COOKIE_NAME, JWT_REFRESH_COOKIE_NAME and the "
+		    "CSRF cookies' names are not all different; allowed: four "
+		    "names"));
+	return (0);
 }
 
 static int

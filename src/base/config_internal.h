@@ -50,6 +50,13 @@ config_match(const char *entry, const char *name, const char *suffix);
 /* Refuse options that contradict each other (config_check.c). */
 int config_check(const struct config *c, char *error);
 
+/* What a reader says when there is no memory. */
+extern const char config_no_memory[];
+
+/* Keep a copy of len bytes of text, in place of what was there. NULL, or what
+ * is wrong. */
+const char *config_keep(char **place, const char *text, size_t len);
+
 /* The readers (config_value.c). */
 const char *
 config_read_algorithm(const struct config_rule *, struct secret *, void *);
@@ -75,5 +82,21 @@ const char *
 config_read_uint(const struct config_rule *, struct secret *, void *);
 const char *
 config_read_uint64(const struct config_rule *, struct secret *, void *);
+
+/* Those of cookies and claims (config_cookie.c). */
+const char *
+config_read_claims(const struct config_rule *, struct secret *, void *);
+const char *
+config_read_cookie_name(const struct config_rule *, struct secret *, void *);
+const char *
+config_read_cookie_path(const struct config_rule *, struct secret *, void *);
+const char *
+config_read_cookie_domain(const struct config_rule *, struct secret *, void *);
+const char *
+config_read_same_site(const struct config_rule *, struct secret *, void *);
+const char *
+config_read_switch(const struct config_rule *, struct secret *, void *);
+const char *
+config_read_methods(const struct config_rule *, struct secret *, void *);
 
 #endif

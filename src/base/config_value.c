@@ -10,11 +10,10 @@
 #include "base/config_internal.h"
 #include "base/jdoc.h"
 
-static const char no_memory[] = "cannot be kept: out of memory";
+const char config_no_memory[] = "cannot be kept: out of memory";
 
 static bool steers_the_message(const char *);
 static const char *check_text(const struct config_rule *, const char *, size_t);
-static const char *keep(char **, const char *, size_t);
 static const char *read_number(const char *, size_t, uint64_t *);
 static const char *in_range(const struct config_rule *, uint64_t);
 
@@ -30,7 +29,7 @@ config_read_algorithm(
 	(void)rule;
 	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 		if (strlen(text) == value->len && strcmp(text, known[i]) == 0)
-			return (keep(place, text, value->len));
+			return (config_keep(place, text, value->len));
 	}
 
 	return ("is not a known algorithm");
@@ -61,7 +60,7 @@ config_read_secret(
 	if (value->len > (size_t)rule->max)
 		return ("is too long");
 	if (secret_set(place, value->data, value->len) == -1)
-		return (no_memory);
+		return (config_no_memory);
 
 	return (NULL);
 }
@@ -105,7 +104,7 @@ config_read_text(
 	if ((fault = check_text(rule, text, value->len)) != NULL)
 		return (fault);
 
-	return (keep(place, text, value->len));
+	return (config_keep(place, text, value->len));
 }
 
 /* Blanks around the entries are not part of them. */
@@ -132,7 +131,8 @@ config_read_list(
 		if (list->count == CONFIG_LIST_MAX)
 			return ("has too many entries");
 		if ((fault = check_text(rule, p, len)) != NULL ||
-		    (fault = keep(&list->items[list->count], p, len)) != NULL)
+		    (fault = config_keep(&list->items[list->count], p, len)) !=
+			NULL)
 			return (fault);
 		list->count++;
 
@@ -159,7 +159,7 @@ config_read_header_name(
 	if (steers_the_message(text))
 		return ("is a header that steers the message itself");
 
-	return (keep(place, text, value->len));
+	return (config_keep(place, text, value->len));
 }
 
 const char *
@@ -177,7 +177,7 @@ config_read_header_type(
 				"is not ASCII");
 	}
 
-	return (keep(place, text, value->len));
+	return (config_keep(place, text, value->len));
 }
 
 const char *
@@ -304,12 +304,12 @@ check_text(const struct config_rule *rule, const char *text, size_t len)
 	return (NULL);
 }
 
-static const char *
-keep(char **place, const char *text, size_t len)
+const char *
+config_keep(char **place, const char *text, size_t len)
 {
 	*place = strndup(text, len);
 
-	return (*place == NULL ? no_memory : NULL);
+	return (*place == NULL ? config_no_memory : NULL);
 }
 
 /* Decimal digits alone: strtoull() would take signs and blanks too. */

@@ -21,6 +21,11 @@ static size_t placeholder(const char *, const char *);
 	[code] = {word, 422, BODY_MSG, words, CHALLENGE_NONE, 401,             \
 	    CHALLENGE_ERROR, "invalid_token", ERROR_LEVEL_INFO}
 
+/* No token where one may stand. */
+#define ABSENT(code, word, words)                                              \
+	[code] = {word, 401, BODY_MSG, words, CHALLENGE_BARE, 401,             \
+	    CHALLENGE_BARE, NULL, ERROR_LEVEL_INFO}
+
 /* Flask-JWT-Extended's words for a header without exactly one token. */
 #define SCHEME_WORDS                                                           \
 	"Missing '{type}' type in '{header}' header. "                         \
@@ -66,6 +71,34 @@ static const struct error_info table[] = {
     [ERR_CREDENTIALS] = {"credentials", 401, BODY_ERROR,
 	"Bad username or password", CHALLENGE_BARE, 401, CHALLENGE_BARE, NULL,
 	ERROR_LEVEL_INFO},
+    PLAIN(ERR_THROTTLED, "throttled", 429, "Too many failed attempts",
+	ERROR_LEVEL_DEBUG),
+
+    PLAIN(ERR_CURRENT_PASSWORD, "current_password", 403,
+	"The current password is needed", ERROR_LEVEL_INFO),
+    PLAIN(ERR_PASSWORD_RULES, "password_rules", 422, "Password not allowed",
+	ERROR_LEVEL_DEBUG),
+    PLAIN(ERR_USERNAME_TAKEN, "username_taken", 409, "Username is taken",
+	ERROR_LEVEL_DEBUG),
+    PLAIN(ERR_REVOCATIONS_FULL, "revocations_full", 503, "Service unavailable",
+	ERROR_LEVEL_ERR),
+
+    ABSENT(ERR_COOKIE_MISSING, "cookie_missing", "Missing cookie \"{detail}\""),
+    ABSENT(ERR_QUERY_MISSING, "query_missing",
+	"Missing '{detail}' query paramater"),
+    ABSENT(ERR_JSON_TYPE, "json_type",
+	"Invalid content-type. Must be application/json."),
+    ABSENT(ERR_JSON_MISSING, "json_missing",
+	"Missing \"{detail}\" key in json data."),
+    ABSENT(ERR_LOCATIONS_MISSING, "locations_missing", "{detail}"),
+    [ERR_LOCATIONS_SEVERAL] = {"locations_several", 400, BODY_MSG,
+	"More than one token in the request", CHALLENGE_NONE, 400,
+	CHALLENGE_ERROR, "invalid_request", ERROR_LEVEL_INFO},
+    [ERR_CSRF_MISSING] = {"csrf_missing", 401, BODY_MSG, "Missing CSRF token",
+	CHALLENGE_BARE, 403, CHALLENGE_NONE, NULL, ERROR_LEVEL_INFO},
+    [ERR_CSRF_MISMATCH] = {"csrf_mismatch", 401, BODY_MSG,
+	"CSRF double submit tokens do not match", CHALLENGE_BARE, 403,
+	CHALLENGE_NONE, NULL, ERROR_LEVEL_INFO},
 
     [ERR_AUTH_MISSING] = {"auth_missing", 401, BODY_MSG,
 	"Missing {header} Header", CHALLENGE_BARE, 401, CHALLENGE_BARE, NULL,
@@ -128,6 +161,17 @@ static const struct error_info table[] = {
 	"Only non-refresh tokens are allowed"),
     TOKEN(ERR_TOKEN_AUDIENCE, "token_audience", "Invalid audience"),
     TOKEN(ERR_TOKEN_ISSUER, "token_issuer", "Invalid issuer"),
+    TOKEN(ERR_TOKEN_ACCESS, "token_access", "Only refresh tokens are allowed"),
+    [ERR_TOKEN_REVOKED] = {"token_revoked", 401, BODY_MSG,
+	"Token has been revoked", CHALLENGE_ERROR, 401, CHALLENGE_ERROR,
+	"invalid_token", ERROR_LEVEL_INFO},
+
+    [ERR_TOKEN_STALE] = {"token_stale", 401, BODY_MSG, "Fresh token required",
+	CHALLENGE_ERROR, 401, CHALLENGE_ERROR,
+	"insufficient_user_authentication", ERROR_LEVEL_INFO},
+    [ERR_ROLE] = {"role", 403, BODY_MSG, "Role required: {detail}",
+	CHALLENGE_NONE, 403, CHALLENGE_ERROR, "insufficient_scope",
+	ERROR_LEVEL_INFO},
 };
 
 _Static_assert(sizeof(table) / sizeof(table[0]) == ERR__MAX,
@@ -151,6 +195,7 @@ error_reason(int status)
 	} reasons[] = {
 	    {100, "Continue"},
 	    {200, "OK"},
+	    {201, "Created"},
 	    {304, "Not Modified"},
 	    {400, "Bad Request"},
 	    {401, "Unauthorized"},
@@ -158,12 +203,14 @@ error_reason(int status)
 	    {404, "Not Found"},
 	    {405, "Method Not Allowed"},
 	    {408, "Request Timeout"},
+	    {409, "Conflict"},
 	    {413, "Content Too Large"},
 	    {414, "URI Too Long"},
 	    {415, "Unsupported Media Type"},
 	    {417, "Expectation Failed"},
 	    {421, "Misdirected Request"},
 	    {422, "Unprocessable Content"},
+	    {429, "Too Many Requests"},
 	    {431, "Request Header Fields Too Large"},
 	    {500, "Internal Server Error"},
 	    {501, "Not Implemented"},

@@ -14,7 +14,7 @@
 #include <stddef.h>
 
 /* Longest detail kept with a fault, the closing NUL included (bytes). */
-#define FAULT_DETAIL_MAX 160
+#define FAULT_DETAIL_MAX 512
 
 enum error_code {
 	ERR_NONE = 0,
@@ -42,6 +42,23 @@ enum error_code {
 	ERR_JSON,
 	ERR_VALIDATION,
 	ERR_CREDENTIALS,
+	ERR_THROTTLED,
+
+	/* Accounts. */
+	ERR_CURRENT_PASSWORD, /* absent or wrong */
+	ERR_PASSWORD_RULES,
+	ERR_USERNAME_TAKEN,
+	ERR_REVOCATIONS_FULL,
+
+	/* Where a token may stand. */
+	ERR_COOKIE_MISSING,
+	ERR_QUERY_MISSING,
+	ERR_JSON_TYPE,
+	ERR_JSON_MISSING,
+	ERR_LOCATIONS_MISSING,
+	ERR_LOCATIONS_SEVERAL, /* RFC dialect: more than one credential */
+	ERR_CSRF_MISSING,
+	ERR_CSRF_MISMATCH,
 
 	/* The Authorization header. */
 	ERR_AUTH_MISSING,
@@ -77,6 +94,12 @@ enum error_code {
 	ERR_TOKEN_REFRESH,
 	ERR_TOKEN_AUDIENCE,
 	ERR_TOKEN_ISSUER,
+	ERR_TOKEN_ACCESS, /* where a refresh token is asked for */
+	ERR_TOKEN_REVOKED,
+
+	/* What a guard asks for beyond a valid token. */
+	ERR_TOKEN_STALE,
+	ERR_ROLE,
 
 	ERR__MAX
 };

@@ -3,14 +3,28 @@
  *
  * kore.conf binds guard_verify as a validator, an authentication block of type
  * "request" to it, and a route to the block; the block's authentication_value
- * says what is asked for, in words:
+ * says what is asked for, in words with blanks between them:
  *
- *	access		a valid access token
+ *	access		an access token (also when no kind is named)
+ *	refresh		a refresh token; with access: either
+ *	optional	no token will do, too (a bad one will not)
+ *	fresh		the token comes straight from a login
+ *	max_age=SECONDS	... at most so long ago
+ *	role=A,B	the account has one of these roles; several such words
+ *			must all be met
+ *	headers cookies query json
+ *			where a token may come from, looked at in this order;
+ *			none named: headers
  *
  * A handler behind the guard is written with GUARDED_HANDLER: it is given the
- * verified claims and cannot be called without them. guard_check() refuses a
+ * verified claims and cannot be called without them. One that can do without
+ * is written with OPTIONAL_HANDLER: claims are NULL when there was no token,
+ * and only such a handler may stand behind "optional". guard_check() refuses a
  * configuration in which such a handler stands on a route that has no sound
  * authentication block.
+ *
+ * What a handler learns about the caller it reads from the claims: see the
+ * claims_*() functions of auth/token.h.
  */
 #ifndef CORGI_GUARD_H
 #define CORGI_GUARD_H

@@ -16,7 +16,7 @@
 #define REFUSAL_LINES_MAX 100
 
 /* Room for status line and headers: the longest challenge and Allow fit. */
-#define HEAD_MAX 2048
+#define HEAD_MAX 4096
 
 /*
  * What the page may do: load its own script and style, talk to its own
@@ -98,6 +98,11 @@ reply_write(struct connection *c, const struct reply *reply,
 		head_number(&h, http_hsts_enable);
 		HEAD_LITERAL(&h, "\r\n");
 	}
+	if (reply->lines_len > 0) {
+		net_send_queue(c, h.text, h.len);
+		net_send_queue(c, reply->lines, reply->lines_len);
+		h.len = 0;
+	}
 	HEAD_LITERAL(&h, "\r\n");
 
 	net_send_queue(c, h.text, h.len);
@@ -111,7 +116,7 @@ reply_refuse(struct connection *c, const struct config *config,
 {
 	const struct error_info *info;
 	struct reply reply;
-	char text[REPLY_VALUE_MAX], challenge[REPLY_VALUE_MAX];
+	char text[REPLY_VALUE_MAX], challenge[2 * REPLY_VALUE_MAX];
 	char *body;
 	bool rfc;
 
@@ -134,7 +139,8 @@ reply_refuse(struct connection *c, const struct config *config,
 		fatal("out of memory while refusing a request");
 	reply.body = body;
 	reply.allow = refusal->allow;
-	if (reply.status == 503)
+	reply.retry_after = refusal->retry_after;
+	if (reply.status == 503 && reply.retry_after == 0)
 		reply.retry_after = RETRY_AFTER_SECONDS;
 
 	challenge_text(
@@ -214,7 +220,7 @@ challenge_text(const struct fault *fault, const struct error_info *info,
 {
 	enum error_challenge challenge;
 	const char *error;
-	char text[REPLY_VALUE_MAX / 2], *p;
+	char text[REPLY_VALUE_MAX], *p;
 
 	challenge = config->error_style == STYLE_RFC6750 ? info->rfc_challenge
 							 : info->challenge;

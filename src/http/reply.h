@@ -16,7 +16,7 @@
 struct connection;
 
 /* Room for one additional header line's value (bytes, with the NUL). */
-#define REPLY_VALUE_MAX 512
+#define REPLY_VALUE_MAX 640
 
 /* An answer. Zeroed members are left out. */
 struct reply {
@@ -29,6 +29,9 @@ struct reply {
 	const char *allow;     /* Allow (RFC 9110, section 10.2.1) */
 	const char *challenge; /* WWW-Authenticate (RFC 9110, 11.6.1) */
 	unsigned int retry_after; /* Retry-After, seconds */
+	/* Whole header lines, each with its CRLF (Set-Cookie and the like). */
+	const char *lines;
+	size_t lines_len;
 };
 
 /* How an answer leaves. */
@@ -44,7 +47,8 @@ struct refusal {
 	const char *client;       /* its address, for the log */
 	const char *instance;     /* path of the request (RFC 9457, 3.1.5) */
 	const char *allow;        /* with ERR_METHOD */
-	const jdoc *field_errors; /* with ERR_VALIDATION: {field: [text]} */
+	const jdoc *field_errors; /* {field: [text]}, in place of the text */
+	unsigned int retry_after; /* seconds; 0: the usual for the status */
 };
 
 /* Queue an answer on a connection; the caller flushes. */

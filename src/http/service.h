@@ -10,6 +10,8 @@
 
 #include "auth/account.h"
 #include "auth/keys.h"
+#include "auth/session.h"
+#include "auth/throttle.h"
 #include "auth/token.h"
 #include "base/config.h"
 #include "store/store.h"
@@ -19,6 +21,9 @@ struct service {
 	struct key *key;
 	struct token_policy policy;
 	struct account_service accounts;
+	struct session_service sessions;
+	struct revocations *revocations; /* shared by all processes */
+	struct throttle *throttle;       /* the same */
 	char database[PATH_MAX]; /* absolute: workers change their folder */
 };
 

@@ -1,5 +1,6 @@
 /*
- * store.h - where accounts are kept: one contract, several back ends.
+ * store.h - where accounts, sessions and revocations are kept: one contract,
+ * several back ends.
  *
  * A back end is a struct of operations; callers use the store_* functions,
  * which check arguments and call through it. A handle belongs to one thread at
@@ -14,14 +15,34 @@
 #ifndef CORGI_STORE_H
 #define CORGI_STORE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /* Limits of a username in bytes of UTF-8; embedded NULs count and stay. */
 #define STORE_NAME_MAX 255
 
-/* Room for a password hash in text, with the closing NUL (bytes). */
-#define STORE_HASH_MAX 128
+/* Room for a password hash in text, with the closing NUL (bytes): hashes taken
+ * over from other programs are longer than argon2id's. */
+#define STORE_HASH_MAX 512
+
+/* Room for the roles of an account, with the closing NUL (bytes), and for one
+ * role. */
+#define STORE_ROLES_MAX 1024
+#define STORE_ROLE_MAX  65
+
+/* Room for a session's id, an address in text, each with the NUL (bytes). */
+#define STORE_SESSION_ID_MAX 37
+#define STORE_CLIENT_MAX     46
+
+/* Length of the digest by which a refresh token is known (SHA-256, bytes). */
+#define STORE_DIGEST_LEN 32
+
+/* Longest sealed successor of a refresh token (bytes). */
+#define STORE_SEALED_MAX 16384
+
+/* "Never", and "whatever it is", in times and versions. */
+#define STORE_FOREVER INT64_MAX
 
 /* Longest wait for another writer's lock (milliseconds). */
 #define STORE_WAIT_MS 5000
@@ -31,7 +52,7 @@
 
 enum store_result {
 	STORE_OK = 0,
-	STORE_NOT_FOUND, /* no such account */
+	STORE_NOT_FOUND, /* no such account or session */
 	STORE_EXISTS,    /* the name is taken */
 	STORE_INVALID,   /* an argument breaks a limit */
 	STORE_BUSY,      /* another writer held the lock too long */
@@ -44,18 +65,118 @@ enum store_result {
 
 struct store_user {
 	int64_t id;                    /* never used again */
-	char name[STORE_NAME_MAX + 1]; /* and a NUL behind */
+	char name[STORE_NAME_MAX + 1]; /* to log in with; and a NUL behind */
 	size_t name_len;
+	/*
+	 * What tokens call the account. The name it was added with, or a UUID
+	 * where that had been another account's subject: a subject is never
+	 * given twice, and renaming leaves it alone.
+	 */
+	char subject[STORE_NAME_MAX + 1];
+	size_t subject_len;
 	char hash[STORE_HASH_MAX];
+	char roles[STORE_ROLES_MAX]; /* in order, a blank between two */
+	bool disabled;
+	/* Grows with every change that must end access tokens already issued.
+	 * Begins at 0. */
+	int64_t version;
 	int64_t created_at; /* seconds since 1970, UTC */
 	int64_t updated_at;
+};
+
+/* A login and what was refreshed from it. */
+struct store_session {
+	char id[STORE_SESSION_ID_MAX]; /* UUID, the "sid" of its tokens */
+	int64_t user_id;
+	char client[STORE_CLIENT_MAX]; /* address at the last use */
+	int64_t created_at;
+	int64_t refreshed_at;
+	int64_t expires_at;   /* of the newest refresh token */
+	int64_t ends_at;      /* whatever is refreshed; or STORE_FOREVER */
+	int64_t access_until; /* when the last of its access tokens expires */
+};
+
+enum store_revocation_kind {
+	STORE_REVOKE_NONE,
+	STORE_REVOKE_TOKEN,   /* key: a jti */
+	STORE_REVOKE_SESSION, /* key: a session's id */
+	STORE_REVOKE_USER     /* key: a subject; the newest one counts */
+};
+
+/* One row of the log of revocations, in the order of their numbers. */
+struct store_revocation {
+	int64_t number; /* grows with every row, in every process */
+	enum store_revocation_kind kind;
+	char key[STORE_NAME_MAX + 1]; /* and a NUL behind */
+	size_t key_len;
+	/* Of a user: tokens with a lower "ver" are refused, and of those that
+	 * belong to no session here all with "iat" at or before that second.
+	 * STORE_FOREVER: all. */
+	int64_t version;
+	int64_t before;
+	/* From then on no token that this is about can be alive. */
+	int64_t until;
+};
+
+enum store_change_kind {
+	STORE_SET_PASSWORD, /* ends all sessions */
+	STORE_SET_DISABLED, /* ends all sessions */
+	STORE_SET_ENABLED,
+	STORE_SET_ROLES, /* sessions stay, access tokens end */
+	STORE_SET_NAME,  /* nothing ends */
+	STORE_END_SESSIONS,
+	STORE_DELETE_USER /* ends all sessions */
+};
+
+/* A change of one account, together with what it ends. */
+struct store_change {
+	enum store_change_kind kind;
+	int64_t user_id;
+	int64_t now;
+	int64_t token_life; /* longest life of an access token, or FOREVER */
+	const char *hash;   /* SET_PASSWORD */
+	const char *expected_hash; /* SET_PASSWORD; NULL: whatever it is */
+	const char *roles;         /* SET_ROLES */
+	const char *name;          /* SET_NAME */
+	size_t name_len;
+};
+
+/* A refresh, to be done at once and once only. */
+struct store_refresh {
+	const char *session;
+	uint8_t presented[STORE_DIGEST_LEN]; /* of the token that came */
+	uint8_t successor[STORE_DIGEST_LEN]; /* of the one to take its place */
+	const void *sealed; /* the successor, for whoever has the presented */
+	size_t sealed_len;
+	const char *client;
+	int64_t now_ms;
+	int64_t grace_ms;
+	int64_t expires_at;   /* of the successor */
+	int64_t access_until; /* of the access token that goes with it */
+	int64_t token_life;
+};
+
+enum store_refresh_verdict {
+	STORE_REFRESH_ROTATED,  /* the successor counts from now on */
+	STORE_REFRESH_REPEATED, /* in the grace interval: see sealed */
+	STORE_REFRESH_REUSED    /* the session has been ended */
+};
+
+struct store_refresh_result {
+	enum store_refresh_verdict verdict;
+	struct store_user user;
+	struct store_session session;
+	uint8_t sealed[STORE_SEALED_MAX]; /* REPEATED */
+	size_t sealed_len;
+	struct store_revocation made; /* REUSED */
 };
 
 struct store;
 
 /*
  * What a back end provides. Contract per slot; every one returns a
- * store_result and leaves a sentence in store->error unless STORE_OK.
+ * store_result and leaves a sentence in store->error unless STORE_OK. Each is
+ * one transaction, except within batch().
  */
 struct store_ops {
 	/* The word for this back end in messages. */
@@ -64,25 +185,36 @@ struct store_ops {
 	/* Release the handle and the struct itself. */
 	void (*close)(struct store *);
 
-	/* Fill *user for a name, compared byte for byte. NOT_FOUND if none. */
+	/* Fill *user for a name, a subject (each compared byte for byte) or an
+	 * id. NOT_FOUND if none. */
 	enum store_result (*user_find)(struct store *, const char *name,
 	    size_t len, struct store_user *user);
-
-	/* Add an account; EXISTS when the name is taken. *id may be NULL. */
-	enum store_result (*user_add)(struct store *, const char *name,
-	    size_t len, const char *hash, int64_t now, int64_t *id);
+	enum store_result (*user_find_subject)(struct store *,
+	    const char *subject, size_t len, struct store_user *user);
 
 	/*
-	 * Replace a hash. With expected != NULL only while the stored hash is
-	 * still that one (NOT_FOUND otherwise), so that an upgrade never
-	 * overwrites a password changed meanwhile.
+	 * Add an account of user's name, hash, roles, disabled, created_at
+	 * and updated_at; EXISTS when the name is taken. Fills its id, subject
+	 * and version.
+	 */
+	enum store_result (*user_add)(struct store *, struct store_user *user);
+
+	/*
+	 * Replace a hash that has expired: only while the stored hash is still
+	 * the expected one (NOT_FOUND otherwise), so that an upgrade never
+	 * overwrites a password changed meanwhile. Ends nothing.
 	 */
 	enum store_result (*user_set_hash)(struct store *, int64_t id,
 	    const char *expected, const char *hash, int64_t now);
 
-	/* Remove an account; NOT_FOUND when there is none. */
-	enum store_result (*user_delete)(
-	    struct store *, const char *name, size_t len);
+	/*
+	 * Change an account and, in the same transaction, end what the kind
+	 * says and note the revocation. made->kind is STORE_REVOKE_NONE when
+	 * there was nothing to revoke. EXISTS: the new name is taken.
+	 * NOT_FOUND: no such account, or its hash is not the expected one.
+	 */
+	enum store_result (*user_change)(struct store *,
+	    const struct store_change *change, struct store_revocation *made);
 
 	/* Call each() for every account in the order of names, until it
 	 * returns non-zero. */
@@ -91,6 +223,81 @@ struct store_ops {
 
 	/* How many accounts there are. */
 	enum store_result (*user_count)(struct store *, int64_t *count);
+
+	/*
+	 * Keep a new session of an account that is not disabled and whose
+	 * hash is still the expected one; NOT_FOUND otherwise. refresh is the
+	 * digest of its refresh token. *user is the account as of this
+	 * transaction. With most sessions (0: any number) there already, the
+	 * one refreshed longest ago ends: *made (else kind NONE).
+	 */
+	enum store_result (*session_add)(struct store *,
+	    const struct store_session *session, const char *expected_hash,
+	    const uint8_t refresh[STORE_DIGEST_LEN], unsigned int most,
+	    struct store_user *user, struct store_revocation *made);
+
+	/*
+	 * Take a refresh token: the newest of its session is followed by its
+	 * successor; one that was followed less than grace_ms ago is
+	 * REPEATED; any other has been REUSED: the session ends and its
+	 * revocation is noted. NOT_FOUND when there is no such session any
+	 * more, it has expired, or the account is disabled.
+	 */
+	enum store_result (*session_refresh)(struct store *,
+	    const struct store_refresh *refresh,
+	    struct store_refresh_result *result);
+
+	/*
+	 * The sealed successor of a refresh token of a session that was
+	 * followed after since_ms. NOT_FOUND when it was not.
+	 */
+	enum store_result (*session_successor)(struct store *,
+	    const char *session, const uint8_t digest[STORE_DIGEST_LEN],
+	    int64_t since_ms, uint8_t sealed[STORE_SEALED_MAX], size_t *len);
+
+	/*
+	 * End a session and note its revocation, until the later of until and
+	 * its access_until; also when it is gone already. user_id 0 or the
+	 * account it must belong to (NOT_FOUND otherwise).
+	 */
+	enum store_result (*session_end)(struct store *, const char *session,
+	    int64_t user_id, int64_t until, struct store_revocation *made);
+
+	/* Call each() for the sessions of an account that live at now, the
+	 * newest first. */
+	enum store_result (*session_each)(struct store *, int64_t user_id,
+	    int64_t now, int (*each)(const struct store_session *, void *),
+	    void *ctx);
+
+	/* Note that one token is revoked; number is filled. */
+	enum store_result (*revocation_add)(
+	    struct store *, struct store_revocation *revocation);
+
+	/* Call each() for the revocations after a number that still matter at
+	 * now, in their order, until it returns non-zero. */
+	enum store_result (*revocation_each)(struct store *, int64_t after,
+	    int64_t now, int (*each)(const struct store_revocation *, void *),
+	    void *ctx);
+
+	/*
+	 * Remove what no longer matters at now: sessions that have ended, the
+	 * successors of tokens followed before since_ms, revocations; at most
+	 * limit rows of each. *removed: rows in all.
+	 */
+	enum store_result (*purge)(struct store *, int64_t now,
+	    int64_t since_ms, int limit, int64_t *removed);
+
+	/* A number that changes when any other handle, of any process, has
+	 * changed the database. Cheap. */
+	enum store_result (*change_mark)(struct store *, int64_t *mark);
+
+	/*
+	 * Run work in one transaction: kept when it returns STORE_OK, undone
+	 * and its result returned otherwise. The operations it calls on the
+	 * same handle are part of it; those that fail are undone alone.
+	 */
+	enum store_result (*batch)(struct store *,
+	    enum store_result (*work)(struct store *, void *), void *ctx);
 
 	/* Whether the database answers; cheap, and soon: BUSY comes much
 	 * earlier than after STORE_WAIT_MS. */
@@ -125,21 +332,59 @@ store_open_sqlite_existing(const char *path, struct store **out,
 
 void store_close(struct store *s);
 
+/*
+ * The operations, after a check of their arguments (STORE_INVALID with a
+ * sentence): see struct store_ops.
+ */
+#define STORE_CHECKED __attribute__((warn_unused_result))
 enum store_result store_user_find(struct store *s, const char *name, size_t len,
-    struct store_user *user) __attribute__((warn_unused_result));
+    struct store_user *user) STORE_CHECKED;
+enum store_result store_user_find_subject(struct store *s, const char *subject,
+    size_t len, struct store_user *user) STORE_CHECKED;
 enum store_result
-store_user_add(struct store *s, const char *name, size_t len, const char *hash,
-    int64_t now, int64_t *id) __attribute__((warn_unused_result));
+store_user_add(struct store *s, struct store_user *user) STORE_CHECKED;
+enum store_result store_user_set_hash(struct store *s, int64_t id,
+    const char *expected, const char *hash, int64_t now) STORE_CHECKED;
 enum store_result
-store_user_set_hash(struct store *s, int64_t id, const char *expected,
-    const char *hash, int64_t now) __attribute__((warn_unused_result));
-enum store_result store_user_delete(struct store *s, const char *name,
-    size_t len) __attribute__((warn_unused_result));
+store_user_change(struct store *s, const struct store_change *change,
+    struct store_revocation *made) STORE_CHECKED;
+enum store_result store_user_each(struct store *s,
+    int (*each)(const struct store_user *, void *), void *ctx) STORE_CHECKED;
 enum store_result
-store_user_each(struct store *s, int (*each)(const struct store_user *, void *),
-    void *ctx) __attribute__((warn_unused_result));
-enum store_result store_user_count(struct store *s, int64_t *count)
-    __attribute__((warn_unused_result));
+store_user_count(struct store *s, int64_t *count) STORE_CHECKED;
+enum store_result store_session_add(struct store *s,
+    const struct store_session *session, const char *expected_hash,
+    const uint8_t refresh[STORE_DIGEST_LEN], unsigned int most,
+    struct store_user *user, struct store_revocation *made) STORE_CHECKED;
+enum store_result
+store_session_refresh(struct store *s, const struct store_refresh *refresh,
+    struct store_refresh_result *result) STORE_CHECKED;
+enum store_result store_session_successor(struct store *s, const char *session,
+    const uint8_t digest[STORE_DIGEST_LEN], int64_t since_ms,
+    uint8_t sealed[STORE_SEALED_MAX], size_t *len) STORE_CHECKED;
+enum store_result
+store_session_end(struct store *s, const char *session, int64_t user_id,
+    int64_t until, struct store_revocation *made) STORE_CHECKED;
+enum store_result
+store_session_each(struct store *s, int64_t user_id, int64_t now,
+    int (*each)(const struct store_session *, void *), void *ctx) STORE_CHECKED;
+enum store_result store_revocation_add(
+    struct store *s, struct store_revocation *revocation) STORE_CHECKED;
+enum store_result store_revocation_each(struct store *s, int64_t after,
+    int64_t now, int (*each)(const struct store_revocation *, void *),
+    void *ctx) STORE_CHECKED;
+enum store_result store_purge(struct store *s, int64_t now, int64_t since_ms,
+    int limit, int64_t *removed) STORE_CHECKED;
+enum store_result
+store_change_mark(struct store *s, int64_t *mark) STORE_CHECKED;
+enum store_result store_batch(struct store *s,
+    enum store_result (*work)(struct store *, void *), void *ctx) STORE_CHECKED;
+
+/* Whether a text is a list of roles as struct store_user holds it: each of 1
+ * to 64 letters, digits and "_.:-", in order, none twice, one blank between
+ * two. */
+bool store_roles_valid(const char *roles);
+
 enum store_result
 store_ping(struct store *s) __attribute__((warn_unused_result));
 
