@@ -46,7 +46,7 @@ endif
 CFLAGS_ALL = -std=gnu11 $(OPT) $(INSTRUMENT) $(WARN) -fPIC \
 	     -fvisibility=hidden -fstack-protector-strong -D_GNU_SOURCE \
 	     $(DEFS) -Isrc $(CFLAGS)
-LIBS = -ljwt -ljansson -lsodium -lsqlite3 -lcrypto -lpthread
+LIBS = -ljwt -ljansson -lsodium -lsqlite3 -lcrypto -lcrypt -largon2 -lpthread
 
 LIB_SRC = $(wildcard src/base/*.c src/store/*.c src/auth/*.c)
 LIB_OBJ = $(LIB_SRC:src/%.c=$(OUT)/obj/%.o)
@@ -92,7 +92,8 @@ SUBMAKE = mkdir -p $(BUILD) && flock $(BUILD)/.lock $(MAKE) \
 
 .PHONY: help run dev prod build test test-build check asan coverage fuzz \
 	fuzz-build test-browser bench-login bench-start bench-front \
-	bench-abuse bench-ready bench-build soak image clean \
+	bench-abuse bench-users bench-import bench-revocation bench-ready \
+	bench-build soak soak-sessions example-flask image clean \
 	lib unit module ctl cli e2e FORCE
 .SECONDARY:
 .DEFAULT_GOAL = help
@@ -166,9 +167,30 @@ bench-front: bench-ready ## the connection front beside Kore's own reader
 bench-abuse: bench-ready ## guarded requests beside idle, slow, flooding peers
 	@bench/abuse $(BUILD)/prod
 
+bench-users: bench-ready ## finding an account among 10 and among 1,000,000
+	@bench/users $(BUILD)/prod
+
+bench-revocation: bench-ready ## a known token beside 1,000,000 revocations
+	@bench/revocation $(BUILD)/prod
+
+bench-import: bench-ready ## taking over 100,000 accounts with their hashes
+	@bench/import $(BUILD)/prod
+
 bench-ready:
 	@scripts/install bench
 	@+$(SUBMAKE) FLAVOR=prod bench-build
+
+soak-sessions: ## logouts and refreshes while workers die; SOAK_SECONDS=30
+	@scripts/install test
+	@+$(SUBMAKE) FLAVOR=dev build $(OUT)/soak/sessions
+	@CORGI_ROOT=$$PWD CORGI_MODULE=$$PWD/$(OUT)/corgi/corgi.so \
+	    CORGI_CTL=$$PWD/$(OUT)/corgictl timeout -k 10 600 \
+	    $(OUT)/soak/sessions -j1
+
+example-flask: ## a Flask application and Corgi on one key (examples/flask)
+	@scripts/install run
+	@+$(SUBMAKE) FLAVOR=dev build
+	@examples/flask/run $(BUILD)
 
 soak: ## good traffic, floods, garbage and kills together; SOAK_SECONDS=60
 	@scripts/install test

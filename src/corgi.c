@@ -12,9 +12,11 @@
 #include <kore/kore.h>
 #include <kore/http.h>
 
+#include "base/audit.h"
 #include "base/log.h"
 #include "base/routefile.h"
 #include "http/client.h"
+#include "http/control.h"
 #include "http/export.h"
 #include "http/front.h"
 #include "http/guard.h"
@@ -39,6 +41,7 @@ static struct {
 } termination = {.fd = -1};
 
 static void name_lost_guard(void) __attribute__((constructor));
+static void note_event(enum audit_kind);
 static void log_to_kore(enum log_level, const char *, void *);
 static void terminate(int);
 static void terminated(void *, int);
@@ -91,6 +94,10 @@ kore_parent_configure(int argc, char **argv)
 	if (tls_start(&service_get()->config, error) == -1 ||
 	    client_start(&service_get()->config, error) == -1)
 		fatalx("corgi: %s", error);
+	if (control_listen(service_get()->folder) == -1)
+		fatal("corgi: cannot listen on a socket in the data folder: "
+		      "%s",
+		    errno_s);
 	if (guard_has_tls_listener() && !tls_ready())
 		fatalx("corgi: a listener is bound to front_connect_tls, but "
 		       "CORGI_TLS_CERTIFICATE and CORGI_TLS_KEY are not set");
@@ -104,11 +111,24 @@ kore_parent_configure(int argc, char **argv)
 		    "worker_max_connections (%u): Kore will stop accepting "
 		    "before it is reached",
 		    worker_max_connections);
+	note_event(AUDIT_START);
+}
+
+static void
+note_event(enum audit_kind kind)
+{
+	struct audit_event event;
+
+	memset(&event, 0, sizeof(event));
+	event.kind = kind;
+	(void)audit_write(&event);
 }
 
 void
 kore_parent_teardown(void)
 {
+	note_event(AUDIT_STOP);
+	control_close();
 	service_stop();
 }
 
@@ -128,6 +148,8 @@ kore_worker_configure(void)
 		fatal("cannot start the background threads: %s", errno_s);
 	if (guard_init() == -1)
 		fatal("no memory for the cache of verified tokens");
+	if (control_start() == -1)
+		fatal("cannot start the control thread: %s", errno_s);
 	(void)priority_event_loop();
 	catch_termination();
 }
@@ -136,6 +158,7 @@ void
 kore_worker_teardown(void)
 {
 	offload_stop();
+	control_stop();
 	guard_stop();
 	service_stop();
 }

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,10 +13,38 @@
 #include "corgictl.h"
 
 /* Options that a command takes. */
-#define TAKES_JSON     0x01
-#define TAKES_YES      0x02
-#define TAKES_DATA_DIR 0x04
-#define TAKES_ADDRESS  0x08
+#define TAKES_JSON      0x0001
+#define TAKES_YES       0x0002
+#define TAKES_DATA_DIR  0x0004
+#define TAKES_SERVER    0x0008
+#define TAKES_ROLES     0x0010
+#define TAKES_NONE      0x0020
+#define TAKES_ALL       0x0040
+#define TAKES_ADDRESS   0x0080
+#define TAKES_DRY_RUN   0x0100
+#define TAKES_ON_EXISTS 0x0200
+
+struct option {
+	const char *name;
+	unsigned int bit;
+	bool has_value;
+	size_t place; /* in struct request: a text, or a bool */
+};
+
+static const struct option all_options[] = {
+    {"--data-dir", TAKES_DATA_DIR, true, offsetof(struct request, data_dir)},
+    {"--host", TAKES_SERVER, true, offsetof(struct request, host)},
+    {"--port", TAKES_SERVER, true, offsetof(struct request, port)},
+    {"--path", TAKES_SERVER, true, offsetof(struct request, path)},
+    {"--roles", TAKES_ROLES, true, offsetof(struct request, roles)},
+    {"--address", TAKES_ADDRESS, true, offsetof(struct request, address)},
+    {"--on-exists", TAKES_ON_EXISTS, true, offsetof(struct request, on_exists)},
+    {"--json", TAKES_JSON, false, offsetof(struct request, json)},
+    {"--yes", TAKES_YES, false, offsetof(struct request, yes)},
+    {"--none", TAKES_NONE, false, offsetof(struct request, none)},
+    {"--all", TAKES_ALL, false, offsetof(struct request, all)},
+    {"--dry-run", TAKES_DRY_RUN, false, offsetof(struct request, dry_run)},
+};
 
 struct command {
 	const char *name; /* one or two words */
@@ -28,20 +57,64 @@ struct command {
 };
 
 static const struct command commands[] = {
-    {"user add", "NAME [--data-dir DIR]",
+    {"user add", "NAME [--roles ROLE,...] [--data-dir DIR]",
 	"Add an account. The password is asked for twice on a terminal;\n"
 	"otherwise it is the first line of standard input.",
-	TAKES_DATA_DIR, 1, 1, command_user_add},
+	TAKES_ROLES | TAKES_DATA_DIR, 1, 1, command_user_add},
     {"user list", "[--json] [--data-dir DIR]",
 	"List the accounts. Control characters in a name are shown as \\xHH;\n"
 	"--json gives every name exactly.",
 	TAKES_JSON | TAKES_DATA_DIR, 0, 0, command_user_list},
     {"user passwd", "NAME [--data-dir DIR]",
-	"Set the password of an account, read as by \"user add\".",
+	"Set the password of an account, read as by \"user add\". Its sessions\n"
+	"end at once.",
 	TAKES_DATA_DIR, 1, 1, command_user_passwd},
+    {"user disable", "NAME [--data-dir DIR]",
+	"Let nobody log in to an account. Its sessions end at once.",
+	TAKES_DATA_DIR, 1, 1, command_user_disable},
+    {"user enable", "NAME [--data-dir DIR]",
+	"Undo \"user disable\". Tokens that were issued before stay refused.",
+	TAKES_DATA_DIR, 1, 1, command_user_enable},
+    {"user roles", "NAME [ROLE,... | --none] [--json] [--data-dir DIR]",
+	"Show the roles of an account, or set them (--none: take all away). Its\n"
+	"access tokens end at once, its sessions stay.",
+	TAKES_NONE | TAKES_JSON | TAKES_DATA_DIR, 1, 2, command_user_roles},
+    {"user rename", "NAME NEW [--data-dir DIR]",
+	"Give an account another name to log in with. What its tokens call it\n"
+	"stays, and no token ends.",
+	TAKES_DATA_DIR, 2, 2, command_user_rename},
     {"user delete", "NAME [--yes] [--data-dir DIR]",
-	"Remove an account. Asks on a terminal; elsewhere --yes is needed.",
+	"Remove an account. Its tokens end at once. Asks on a terminal;\n"
+	"elsewhere --yes is needed.",
 	TAKES_YES | TAKES_DATA_DIR, 1, 1, command_user_delete},
+    {"user sessions", "NAME [--json] [--data-dir DIR]",
+	"List the sessions of an account that live, the newest first.",
+	TAKES_JSON | TAKES_DATA_DIR, 1, 1, command_user_sessions},
+    {"user revoke", "NAME [SESSION] [--yes] [--data-dir DIR]",
+	"End one session of an account, or all of them with every token that\n"
+	"was issued to it. Asks on a terminal; elsewhere --yes is needed.",
+	TAKES_YES | TAKES_DATA_DIR, 1, 2, command_user_revoke},
+    {"user import", "FILE|- [--on-exists WHAT] [--dry-run] [--data-dir DIR]",
+	"Add the accounts of a file of JSON lines with \"username\", \"hash\" or\n"
+	"\"password\" and, if wanted, \"roles\", \"disabled\", \"subject\" and\n"
+	"\"created_at\". May be interrupted and run again. Passwords are hashed\n"
+	"here, which is slow on purpose; hashes are taken as they are. An account\n"
+	"that is there with another password ends the import (--on-exists=fail),\n"
+	"is left alone (skip) or changed (update).",
+	TAKES_ON_EXISTS | TAKES_DRY_RUN | TAKES_DATA_DIR, 1, 1,
+	command_user_import},
+    {"user export", "[FILE|-] [--yes] [--data-dir DIR]",
+	"Write all accounts, with the hashes of their passwords, in the form\n"
+	"that \"user import\" reads. --yes replaces a file that is there.",
+	TAKES_YES | TAKES_DATA_DIR, 0, 1, command_user_export},
+    {"throttle list", "[--json] [--data-dir DIR]",
+	"List the accounts and addresses with failed logins that the running\n"
+	"service remembers, and how long they have to wait.",
+	TAKES_JSON | TAKES_DATA_DIR, 0, 0, command_throttle_list},
+    {"throttle clear", "NAME | --address ADDRESS | --all [--data-dir DIR]",
+	"Have the running service forget failed logins.",
+	TAKES_ADDRESS | TAKES_ALL | TAKES_DATA_DIR, 0, 1,
+	command_throttle_clear},
     {"token inspect", "[TOKEN|-] [--json] [--data-dir DIR]",
 	"Take a token apart and say whether the service would accept it now,\n"
 	"and if not, why. With - or without TOKEN it is read from standard\n"
@@ -53,7 +126,7 @@ static const struct command commands[] = {
     {"health", "[--host HOST] [--port PORT] [--path PATH]",
 	"Ask a running service over HTTP whether it is well: status 200 within\n"
 	"2 seconds. Default: 127.0.0.1, 8888, /health.",
-	TAKES_ADDRESS, 0, 0, command_health},
+	TAKES_SERVER, 0, 0, command_health},
     {"routes", "[FILE] [--json]",
 	"List the routes of a configuration file (kore.conf) and of what it\n"
 	"includes, with methods and guard. Unguarded routes are \"public\".",
@@ -67,10 +140,7 @@ static void print_command_help(const struct command *);
 static const struct command *find_command(int, char **, int *);
 static enum exit_code
 usage_error(const struct command *, const char *, const char *);
-static const char **
-value_option(const struct command *, const char *, struct request *);
-static bool *
-switch_option(const struct command *, const char *, struct request *);
+static const struct option *find_option(const struct command *, const char *);
 static const char *
 parse_option(const struct command *, struct request *, char **, int *);
 static enum exit_code
@@ -86,14 +156,14 @@ print_help(void)
 	     "\n"
 	     "Commands:");
 	for (i = 0; i < COMMANDS; i++)
-		printf("  %-13s %s\n", commands[i].name, commands[i].usage);
+		printf("  %-14s %s\n", commands[i].name, commands[i].usage);
 	puts(
 	    "\n"
 	    "Options:\n"
 	    "  --data-dir DIR  folder of the database (CORGI_DATA_DIR, or"
 	    " data)\n"
 	    "  --json          print JSON\n"
-	    "  --yes           do not ask\n"
+	    "  --yes           do not ask; replace a file\n"
 	    "  --              what follows is no option\n"
 	    "  --help          this text, or that of a command\n"
 	    "  --version       the version\n"
@@ -147,28 +217,16 @@ usage_error(const struct command *c, const char *fault, const char *word)
 	return (EXIT_USAGE);
 }
 
-/* Where the value of an option goes; NULL when the command takes none such. */
-static const char **
-value_option(const struct command *c, const char *name, struct request *r)
+/* NULL when the command takes none such. */
+static const struct option *
+find_option(const struct command *c, const char *name)
 {
-	if ((c->options & TAKES_DATA_DIR) && strcmp(name, "--data-dir") == 0)
-		return (&r->data_dir);
-	if ((c->options & TAKES_ADDRESS) && strcmp(name, "--host") == 0)
-		return (&r->host);
-	if ((c->options & TAKES_ADDRESS) && strcmp(name, "--port") == 0)
-		return (&r->port);
-	if ((c->options & TAKES_ADDRESS) && strcmp(name, "--path") == 0)
-		return (&r->path);
-	return (NULL);
-}
+	size_t i;
 
-static bool *
-switch_option(const struct command *c, const char *name, struct request *r)
-{
-	if ((c->options & TAKES_JSON) && strcmp(name, "--json") == 0)
-		return (&r->json);
-	if ((c->options & TAKES_YES) && strcmp(name, "--yes") == 0)
-		return (&r->yes);
+	for (i = 0; i < sizeof(all_options) / sizeof(all_options[0]); i++)
+		if ((c->options & all_options[i].bit) &&
+		    strcmp(name, all_options[i].name) == 0)
+			return (&all_options[i]);
 	return (NULL);
 }
 
@@ -180,25 +238,27 @@ static const char *
 parse_option(const struct command *c, struct request *r, char **argv, int *i)
 {
 	static const char unknown[] = "not an option here";
-	char name[16];
-	const char **value, *equals = strchr(argv[*i], '=');
+	const char *equals = strchr(argv[*i], '='), **value;
 	size_t len =
 	    equals == NULL ? strlen(argv[*i]) : (size_t)(equals - argv[*i]);
-	bool *flag;
+	const struct option *option;
+	char name[16];
 
 	if (len >= sizeof(name))
 		return (unknown);
 	(void)memcpy(name, argv[*i], len);
 	name[len] = '\0';
-	if ((value = value_option(c, name, r)) != NULL) {
-		*value = equals != NULL ? equals + 1 : argv[++*i];
-		if (*value == NULL || **value == '\0')
-			return ("this option needs a value");
+	option = find_option(c, name);
+	if (option == NULL || (equals != NULL && !option->has_value))
+		return (unknown);
+	if (!option->has_value) {
+		*(bool *)(void *)((char *)r + option->place) = true;
 		return (NULL);
 	}
-	if (equals != NULL || (flag = switch_option(c, name, r)) == NULL)
-		return (unknown);
-	*flag = true;
+	value = (const char **)(void *)((char *)r + option->place);
+	*value = equals != NULL ? equals + 1 : argv[++*i];
+	if (*value == NULL || **value == '\0')
+		return ("this option needs a value");
 	return (NULL);
 }
 
@@ -222,7 +282,10 @@ parse(const struct command *c, char **argv, struct request *r, bool *help)
 			if (fault != NULL)
 				return (usage_error(c, fault, argv[at]));
 		} else if (count++ < c->most) {
-			r->argument = argv[i];
+			if (count == 1)
+				r->argument = argv[i];
+			else
+				r->second = argv[i];
 		} else {
 			return (usage_error(c, "one word too many", argv[i]));
 		}

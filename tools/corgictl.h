@@ -22,15 +22,22 @@ enum exit_code {
 	EXIT_EXISTS = 4
 };
 
-/* The options and the argument of a command line. NULL where not given. */
+/* The options and the arguments of a command line. NULL where not given. */
 struct request {
 	const char *argument;
+	const char *second;
 	const char *data_dir;
 	const char *host;
 	const char *port;
 	const char *path;
+	const char *roles;
+	const char *address;
+	const char *on_exists;
 	bool json;
 	bool yes;
+	bool none;
+	bool all;
+	bool dry_run;
 };
 
 /* Room for any name in the form of show_text(), with the closing NUL. */
@@ -44,6 +51,16 @@ enum exit_code command_user_add(const struct request *);
 enum exit_code command_user_list(const struct request *);
 enum exit_code command_user_passwd(const struct request *);
 enum exit_code command_user_delete(const struct request *);
+enum exit_code command_user_disable(const struct request *);
+enum exit_code command_user_enable(const struct request *);
+enum exit_code command_user_roles(const struct request *);
+enum exit_code command_user_rename(const struct request *);
+enum exit_code command_user_sessions(const struct request *);
+enum exit_code command_user_revoke(const struct request *);
+enum exit_code command_user_import(const struct request *);
+enum exit_code command_user_export(const struct request *);
+enum exit_code command_throttle_list(const struct request *);
+enum exit_code command_throttle_clear(const struct request *);
 enum exit_code command_token_inspect(const struct request *);
 enum exit_code command_config(const struct request *);
 enum exit_code command_health(const struct request *);
@@ -73,11 +90,12 @@ int set_text(jdoc *object, const char *name, const char *text)
 /* corgictl_input.c */
 
 /*
- * Ask for a new password: twice without echo on a terminal, otherwise one
- * line of standard input. Returns 0, or -1 after a complaint. Release with
- * secret_free().
+ * Ask for a new password for the account of that name: twice without echo on a
+ * terminal, otherwise one line of standard input. Returns 0, or -1 after a
+ * complaint, also about one that must not be set. Release with secret_free().
  */
-int read_password(struct secret *password) __attribute__((warn_unused_result));
+int read_password(const char *name, struct secret *password)
+    __attribute__((warn_unused_result));
 
 /* Ask a yes-or-no question on the terminal. */
 bool confirm(const char *question);
@@ -90,8 +108,8 @@ read_input(size_t max, struct secret *text) __attribute__((warn_unused_result));
 
 /*
  * Load the configuration as the service does, --data-dir going before the
- * environment. Without keys, the JWT_ names are not looked at. Returns 0, or
- * -1 after a complaint.
+ * environment. Without keys, of the JWT_ names only that of the life of access
+ * tokens is looked at. Returns 0, or -1 after a complaint.
  */
 int load_config(const struct request *request, enum config_flavor flavor,
     bool with_keys, struct config *config) __attribute__((warn_unused_result));

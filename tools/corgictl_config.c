@@ -15,6 +15,9 @@
 /* Longest value that is shown whole (bytes). */
 #define VALUE_SHOWN 256
 
+/* What says how long access tokens live, here or with _FILE behind it. */
+#define TOKEN_LIFE "JWT_ACCESS_TOKEN_EXPIRES"
+
 /* The secret that the service makes, in the data folder. */
 #define MADE_SECRET_FILE "jwt_secret"
 
@@ -34,7 +37,8 @@ static void print_plain(void);
 static int check_key(struct config *);
 static int check_file(const char *, const char *);
 
-/* The environment's CORGI_ entries in an array of their own (free() it). */
+/* The environment's CORGI_ entries, and how long access tokens live, in an
+ * array of their own (free() it). */
 static char **
 without_keys(void)
 {
@@ -46,7 +50,9 @@ without_keys(void)
 	if ((list = calloc(count + 1, sizeof(*list))) == NULL)
 		return (NULL);
 	for (i = 0; i < count; i++)
-		if (strncmp(environ[i], "CORGI_", 6) == 0)
+		if (strncmp(environ[i], "CORGI_", 6) == 0 ||
+		    strncmp(environ[i], TOKEN_LIFE, sizeof(TOKEN_LIFE) - 1) ==
+			0)
 			list[kept++] = environ[i];
 	return (list);
 }

@@ -21,7 +21,7 @@ static void on_signal(int);
 static ssize_t read_line(char *, size_t, const sigset_t *);
 static ssize_t read_hidden(const char *, char *, size_t);
 static ssize_t prompt_hidden(const char *, char *, size_t);
-static int take_password(const char *, ssize_t, struct secret *);
+static int take_password(const char *, const char *, ssize_t, struct secret *);
 
 static void
 on_signal(int number)
@@ -112,8 +112,11 @@ prompt_hidden(const char *prompt, char *out, size_t size)
 
 /* Check a password as it was read and keep it. */
 static int
-take_password(const char *text, ssize_t len, struct secret *password)
+take_password(
+    const char *name, const char *text, ssize_t len, struct secret *password)
 {
+	enum password_fault fault = PASSWORD_TOO_LONG;
+
 	if (len == -1) {
 		complain("the password cannot be read");
 		return (-1);
@@ -122,12 +125,11 @@ take_password(const char *text, ssize_t len, struct secret *password)
 		complain("the password is empty");
 		return (-1);
 	}
-	if (len > PASSWORD_MAX) {
-		complain("the password is longer than %d bytes", PASSWORD_MAX);
-		return (-1);
-	}
-	if (!utf8_valid(text, (size_t)len)) {
-		complain("the password is not UTF-8");
+	if (len <= PASSWORD_MAX)
+		fault = password_check(text, (size_t)len, name, strlen(name));
+	if (fault != PASSWORD_ALLOWED) {
+		complain("this password is not taken: %s",
+		    password_fault_text(fault));
 		return (-1);
 	}
 	if (secret_set(password, text, (size_t)len) == -1) {
@@ -138,7 +140,7 @@ take_password(const char *text, ssize_t len, struct secret *password)
 }
 
 int
-read_password(struct secret *password)
+read_password(const char *name, struct secret *password)
 {
 	char first[PASSWORD_MAX + 1], second[PASSWORD_MAX + 1];
 	ssize_t len, again;
@@ -147,7 +149,7 @@ read_password(struct secret *password)
 	if (!isatty(STDIN_FILENO)) {
 		caught = 0;
 		len = read_line(first, sizeof(first), NULL);
-		result = take_password(first, len, password);
+		result = take_password(name, first, len, password);
 		goto done;
 	}
 	len = prompt_hidden("Password: ", first, sizeof(first));
@@ -161,7 +163,7 @@ read_password(struct secret *password)
 	else if (!secret_equal(first, (size_t)len, second, (size_t)again))
 		complain("the two passwords differ");
 	else
-		result = take_password(first, len, password);
+		result = take_password(name, first, len, password);
 done:
 	secret_wipe(first, sizeof(first));
 	secret_wipe(second, sizeof(second));

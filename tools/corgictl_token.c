@@ -1,8 +1,11 @@
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "auth/keys.h"
+#include "auth/revocation.h"
 #include "auth/token.h"
 #include "base/clock.h"
 #include "base/errors.h"
@@ -13,14 +16,19 @@
 
 /* What became of a token. */
 struct verdict {
-	bool known; /* whether there was a key to judge with */
+	const char *unknown; /* why it cannot be judged; NULL: it was */
 	enum error_code code;
+	enum token_kind kind; /* of a good one */
 	char message[MESSAGE_MAX];
 };
 
 static int read_token(const struct request *, struct secret *);
+static int load_revocations(const struct config *, struct revocations **);
+static void judge_with(const struct config *, const struct key *,
+    const struct secret *, struct verdict *);
 static void
 judge(const struct request *, const struct secret *, struct verdict *);
+static const char *kind_word(const struct verdict *);
 static void print_time(const jdoc *, const char *, const char *);
 static enum exit_code print_plain(const jdoc *, const struct verdict *);
 static enum exit_code print_json(jdoc *, const struct verdict *);
@@ -59,22 +67,82 @@ read_token(const struct request *request, struct secret *token)
 }
 
 /*
- * Verify with the configured key, as the service would. The flavour is the
- * one that warns of a weak key: such a key, too, can tell what it signed.
+ * What has been taken back, as the service's database has it; NULL without a
+ * database. Returns 0, or -1 after a complaint.
+ */
+static int
+load_revocations(const struct config *config, struct revocations **out)
+{
+	char path[PATH_MAX], error[STORE_ERROR_MAX];
+	enum store_result result = STORE_FAILED;
+	struct store *store;
+	int64_t last = 0;
+
+	*out = NULL;
+	if (config_path(config, "corgi.db", path, sizeof(path)) == -1 ||
+	    access(path, F_OK) == -1)
+		return (0);
+	if (store_open_sqlite_existing(path, &store, error) != STORE_OK) {
+		complain("%s", error);
+		return (-1);
+	}
+	*out = revocations_new(config->revocations);
+	if (*out != NULL)
+		result = revocations_follow(
+		    *out, store, clock_now(&clock_system), &last);
+	if (result != STORE_OK) {
+		complain("the revocations cannot be read: %s",
+		    *out == NULL ? "out of memory" : store_result_text(result));
+		revocations_free(*out);
+		*out = NULL;
+	}
+	store_close(store);
+	return (result == STORE_OK ? 0 : -1);
+}
+
+/* Verify with this key, as the service would. */
+static void
+judge_with(const struct config *config, const struct key *key,
+    const struct secret *token, struct verdict *v)
+{
+	struct token_policy policy = {
+	    .key = key, .config = config, .clock = clock_system};
+	struct fault fault = {.code = ERR_NONE};
+	struct claims *claims = NULL;
+	struct revocations *revocations;
+
+	if (load_revocations(config, &revocations) == -1) {
+		v->unknown = "the revocations cannot be read";
+		return;
+	}
+	policy.revocations = revocations;
+	v->unknown = NULL;
+	v->code = token_verify(&policy, TOKEN_ACCESS | TOKEN_REFRESH,
+	    (const char *)token->data, token->len, &claims, &fault);
+	if (v->code == ERR_NONE)
+		v->kind = claims_kind(claims);
+	else
+		(void)fault_text(&fault, config->header_name,
+		    config->header_type, v->message, sizeof(v->message));
+	claims_free(claims);
+	revocations_free(revocations);
+}
+
+/*
+ * With the configured key. The flavour is the one that warns of a weak key:
+ * such a key, too, can tell what it signed.
  */
 static void
 judge(const struct request *request, const struct secret *token,
     struct verdict *v)
 {
-	struct token_policy policy = {.clock = clock_system};
 	char error[CONFIG_ERROR_MAX], key_error[KEY_ERROR_MAX];
-	struct fault fault = {.code = ERR_NONE};
-	struct claims *claims = NULL;
 	struct config config;
-	struct key *key = NULL;
+	struct key *key;
 	bool created;
 
 	memset(v, 0, sizeof(*v));
+	v->unknown = "there is no key to judge with";
 	if (load_config(request, CONFIG_DEV, true, &config) == -1)
 		return;
 	if (config_secret(&config, false, &created, error) == -1) {
@@ -82,18 +150,16 @@ judge(const struct request *request, const struct secret *token,
 	} else if ((key = key_from_config(&config, key_error)) == NULL) {
 		complain("%s", key_error);
 	} else {
-		policy.key = key;
-		policy.config = &config;
-		v->known = true;
-		v->code = token_verify(&policy, (const char *)token->data,
-		    token->len, &claims, &fault);
-		if (v->code != ERR_NONE)
-			(void)fault_text(&fault, config.header_name,
-			    config.header_type, v->message, sizeof(v->message));
+		judge_with(&config, key, token, v);
+		key_free(key);
 	}
-	claims_free(claims);
-	key_free(key);
 	config_free(&config);
+}
+
+static const char *
+kind_word(const struct verdict *v)
+{
+	return (v->kind == TOKEN_REFRESH ? "refresh" : "access");
 }
 
 /* One line for a time claim: when, and how far from now. */
@@ -125,13 +191,15 @@ print_plain(const jdoc *parts, const struct verdict *v)
 		print_time(payload, "nbf", "Not before:");
 		print_time(payload, "exp", "Expires:   ");
 	}
-	if (!v->known) {
-		puts("Unknown whether it would be accepted: there is no key"
-		     " to judge with.");
+	if (v->unknown != NULL) {
+		printf(
+		    "Unknown whether it would be accepted: %s.\n", v->unknown);
 		return (EXIT_FAILED);
 	}
 	if (v->code == ERR_NONE) {
-		puts("Accepted: the service would take it now.");
+		printf("Accepted: the service would take it now, as %s"
+		       " token.\n",
+		    v->kind == TOKEN_REFRESH ? "a refresh" : "an access");
 		return (EXIT_DONE);
 	}
 	printf("Refused: %s (%s).\n", v->message, error_lookup(v->code)->name);
@@ -142,18 +210,21 @@ print_plain(const jdoc *parts, const struct verdict *v)
 static enum exit_code
 print_json(jdoc *parts, const struct verdict *v)
 {
-	bool refused = v->known && v->code != ERR_NONE;
+	bool known = v->unknown == NULL;
+	bool refused = known && v->code != ERR_NONE;
 
-	if ((v->known &&
+	if ((known &&
 		jdoc_set(parts, "accepted",
 		    jdoc_new_bool(v->code == ERR_NONE)) == -1) ||
+	    (known && !refused &&
+		set_text(parts, "kind", kind_word(v)) == -1) ||
 	    (refused &&
 		set_text(parts, "error", error_lookup(v->code)->name) == -1) ||
 	    (refused && set_text(parts, "message", v->message) == -1)) {
 		jdoc_free(parts);
 		parts = NULL;
 	}
-	if (print_document(parts) != EXIT_DONE || !v->known || refused)
+	if (print_document(parts) != EXIT_DONE || !known || refused)
 		return (EXIT_FAILED);
 	return (EXIT_DONE);
 }

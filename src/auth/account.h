@@ -10,7 +10,6 @@
 #ifndef CORGI_ACCOUNT_H
 #define CORGI_ACCOUNT_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "auth/password.h"
@@ -33,11 +32,12 @@ account_service_init(struct account_service *svc, const struct config *config,
 
 /*
  * Check credentials. ERR_NONE; ERR_CREDENTIALS for an unknown name, a disabled
- * account and a wrong password alike, after the same work (*user is filled
- * when there is such an account, user->id is 0 otherwise: for the audit log); ERR_STORE when the store cannot say;
- * ERR_BUSY when there is no memory to hash. On success *user is filled, and a
- * hash made at a lower cost or by another program has been replaced (a failure
- * to do so is logged and does not fail the login).
+ * account and a wrong password alike, after the same work (*user is then the
+ * account without its hash where there is one, for the audit log, and its id 0
+ * where there is none); ERR_STORE when the store cannot say; ERR_BUSY when
+ * there is no memory to hash. On success *user is filled, and a hash made at a
+ * lower cost or by another program has been replaced (a failure to do so is
+ * logged and does not fail the login).
  */
 enum error_code account_login(const struct account_service *svc,
     struct store *store, const char *name, size_t name_len,
@@ -45,9 +45,8 @@ enum error_code account_login(const struct account_service *svc,
     __attribute__((warn_unused_result));
 
 /*
- * Add an account with roles ("" for none), with a password that is hashed here
- * or with a hash that was made elsewhere (password_hash_usable()). *user (may
- * be NULL) is the new account. STORE_INVALID when the name or the roles break their limits, or
+ * Add an account with roles ("" for none). *user (may be NULL) is the new
+ * account. STORE_INVALID when the name or the roles break their limits, or
  * password_check() finds fault; STORE_FAILED when out of memory; otherwise the
  * store's result.
  */
@@ -55,10 +54,6 @@ enum store_result account_add(const struct account_service *svc,
     struct store *store, const char *name, size_t name_len,
     const char *password, size_t password_len, const char *roles,
     struct store_user *user) __attribute__((warn_unused_result));
-enum store_result
-account_add_hashed(const struct account_service *svc, struct store *store,
-    const char *name, size_t name_len, const char *hash, const char *roles,
-    bool disabled, struct store_user *user) __attribute__((warn_unused_result));
 
 /*
  * Set a password without knowing the old one (an administrator), ending all
@@ -70,10 +65,9 @@ enum store_result account_set_password(const struct account_service *svc,
     size_t password_len) __attribute__((warn_unused_result));
 
 /*
- * Any change of an account but its password, and what it ends, in the store and
- * in the memory of the workers; now and token_life of change are filled in
- * here. STORE_FULL also when the workers' memory has no room (the store has
- * it).
+ * Any change of an account, and what it ends, in the store and in the memory
+ * of the workers; now and token_life of change are filled in here. STORE_FULL
+ * also when the workers' memory has no room (the store has it).
  */
 enum store_result account_change(const struct account_service *svc,
     const struct session_service *sessions, struct store *store,
@@ -84,7 +78,8 @@ enum store_result account_change(const struct account_service *svc,
  * the current one, ending all its sessions. ERR_NONE with the changed account
  * in *user; ERR_CURRENT_PASSWORD; ERR_PASSWORD_RULES with *fault;
  * ERR_TOKEN_REVOKED when there is no such account any more, or it is disabled;
- * ERR_STORE; ERR_BUSY; ERR_REVOCATIONS_FULL.
+ * ERR_STORE; ERR_BUSY; ERR_REVOCATIONS_FULL (the password is changed, but the
+ * workers do not know yet what that ended).
  */
 enum error_code account_change_password(const struct account_service *svc,
     const struct session_service *sessions, struct store *store,

@@ -17,7 +17,8 @@ enum password_fault {
 	PASSWORD_TOO_SHORT,
 	PASSWORD_TOO_LONG,
 	PASSWORD_NOT_UTF8,
-	PASSWORD_COMMON, /* in the list of common ones, case aside */
+	PASSWORD_COMMON, /* in the list of common ones, case aside, also with
+			  * up to four digits or marks behind it */
 	PASSWORD_IS_NAME /* the name of the account itself, case aside */
 };
 

@@ -27,8 +27,12 @@ enum revocation_about {
 	REVOKED_TOKEN = 1,
 	REVOKED_SESSION,
 	REVOKED_VERSION, /* of a subject: lowest "ver" that is accepted */
-	REVOKED_BEFORE   /* of a subject: last second of "iat" refused */
+	REVOKED_BEFORE,  /* of a subject: last second of "iat" refused */
+	REVOKED_ORDER    /* of a subject: number of the row that said so */
 };
+
+/* Room for revocation_id(): SHA-256 (bytes). */
+#define REVOCATION_ID_ROOM 32
 
 /* The keyed hash of an id. Never all zero. */
 struct revocation_key {
@@ -38,14 +42,25 @@ struct revocation_key {
 
 struct revocations;
 
-/* A table for at least capacity live entries: at most 64 bytes for each of
- * them, taken from the system as it fills. NULL when out of memory. */
+/*
+ * What stands for an id of *len bytes in the store's log and here: itself, or
+ * its SHA-256, put into room, when it is empty or longer than STORE_NAME_MAX.
+ * Whoever notes the revocation of a token that came from elsewhere asks this
+ * first.
+ */
+const void *
+revocation_id(const void *id, size_t *len, uint8_t room[REVOCATION_ID_ROOM]);
+
+/* A table for at least capacity live entries (a row about a token or a session
+ * makes one, a row about an account three): at most 64 bytes for each of them,
+ * taken from the system as it fills. NULL when out of memory. */
 struct revocations *
 revocations_new(size_t capacity) __attribute__((warn_unused_result));
 
 void revocations_free(struct revocations *r);
 
-/* The key of an id in this table. To be computed once per token. */
+/* The key of an id in this table (this does what revocation_id() does,
+ * too). To be computed once per token. */
 void revocation_key(const struct revocations *r, enum revocation_about about,
     const void *id, size_t len, struct revocation_key *key);
 
@@ -71,9 +86,9 @@ size_t revocations_count(const struct revocations *r, int64_t now);
 size_t revocations_capacity(const struct revocations *r);
 
 /*
- * Put in what a row of the store's log says. Doing so twice does no harm, as
- * long as rows about one subject come in their order. Returns 0, or -1 when
- * there is no room.
+ * Put in what a row of the store's log says. Doing so twice does no harm, nor
+ * does an older row about a subject that comes after a newer one. Returns 0,
+ * or -1 when there is no room.
  */
 int revocations_apply(struct revocations *r, const struct store_revocation *row,
     int64_t now) __attribute__((warn_unused_result));

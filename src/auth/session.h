@@ -38,9 +38,6 @@ struct session_tokens {
 	struct token_made access_made;
 	struct token_made refresh_made;
 	char session[STORE_SESSION_ID_MAX];
-	/* Of the account. */
-	char subject[STORE_NAME_MAX + 1];
-	size_t subject_len;
 };
 
 /* How a refresh went, for the audit log. */
@@ -76,8 +73,10 @@ enum error_code session_renew(const struct session_service *svc,
 
 /*
  * End the session that a token belongs to, with all its tokens; of a token
- * without a session the token itself. ERR_NONE also when it had ended already;
- * ERR_STORE; ERR_REVOCATIONS_FULL (the store has it, the workers do not yet).
+ * without a session of ours the token itself. ERR_NONE; ERR_TOKEN_REVOKED for
+ * the refresh token of a session that has ended already (of such a session the
+ * workers know only until its last access token has expired); ERR_STORE;
+ * ERR_REVOCATIONS_FULL (the store has it, the workers do not yet).
  */
 enum error_code
 session_end(const struct session_service *svc, struct store *store,

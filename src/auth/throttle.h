@@ -9,7 +9,8 @@
  * are refused do not count, so a wait that is being waited out always ends. A
  * good login clears its account's count. An address from which the account has
  * been logged in to before is counted by itself and not held up by what others
- * do to the account: nobody can lock its owner out.
+ * do to the account: nobody can lock its owner out. Failures are forgotten an
+ * hour after the last wait has ended.
  *
  * An attempt is charged as a failure when it begins and settled when it is
  * known, so that attempts at once do not slip through.
@@ -36,9 +37,23 @@
 
 struct throttle;
 
+/* The counts an attempt may bear on. */
+enum throttle_count {
+	THROTTLE_OF_ACCOUNT, /* from addresses that it does not know */
+	THROTTLE_OF_PAIR,    /* of an account from one address it knows */
+	THROTTLE_OF_ADDRESS,
+	THROTTLE__MAX
+};
+
+/* The keyed hash of what is counted; all zero: nothing. */
+struct throttle_key {
+	uint64_t a;
+	uint64_t b;
+};
+
 /* A charged attempt, to be settled. All zero: nothing was charged. */
 struct throttle_ticket {
-	uint64_t keys[3][2]; /* account, account at address, address */
+	struct throttle_key keys[THROTTLE__MAX];
 	bool charged;
 	bool known; /* the address is known to the account */
 };
@@ -55,6 +70,8 @@ enum throttle_subject { THROTTLE_ACCOUNT, THROTTLE_ADDRESS };
 struct throttle_entry {
 	enum throttle_subject subject;
 	char text[THROTTLE_TEXT_MAX]; /* the name (escaped) or the address */
+	char from[THROTTLE_TEXT_MAX]; /* of an account: the one address that
+				       * this is about; "": all others */
 	unsigned int failures;
 	unsigned int wait; /* seconds from now; 0: none */
 };
@@ -87,8 +104,8 @@ void throttle_settle(struct throttle *t, struct throttle_ticket *ticket,
 void throttle_each(struct throttle *t, int64_t now_ms,
     bool (*each)(const struct throttle_entry *, void *), void *ctx);
 
-/* Forget the failures of an account, of an address, or of all (NULL). Returns
- * how many entries went. */
+/* Forget the failures of an account, of an address, or of all. Returns of how
+ * many entries. Which addresses an account knows is kept. */
 size_t throttle_clear_account(struct throttle *t, const void *name, size_t len);
 size_t
 throttle_clear_address(struct throttle *t, const struct in6_addr *address);

@@ -49,8 +49,8 @@ signature_is_good(const struct key *k, const struct token_parts *parts)
 }
 
 enum error_code
-token_verify(const struct token_policy *policy, const char *token, size_t len,
-    struct claims **out, struct fault *fault)
+token_verify(const struct token_policy *policy, unsigned int kinds,
+    const char *token, size_t len, struct claims **out, struct fault *fault)
 {
 	struct token_parts parts;
 	enum error_code code;
@@ -64,12 +64,18 @@ token_verify(const struct token_policy *policy, const char *token, size_t len,
 	if (code == ERR_NONE && !signature_is_good(policy->key, &parts))
 		code = fault_set(fault, ERR_TOKEN_SIGNATURE, NULL);
 	if (code == ERR_NONE)
-		code = token_claims_check(policy, parts.payload, fault);
+		code = token_claims_check(policy, kinds, parts.payload, fault);
 	if (code == ERR_NONE) {
 		*out = claims_new(policy, parts.payload,
 		    parts.payload_text.data, parts.payload_text.len);
 		if (*out == NULL)
 			code = fault_set(fault, ERR_INTERNAL, NULL);
+		else if (claims_revoked(*out, policy))
+			code = fault_set(fault, ERR_TOKEN_REVOKED, NULL);
+	}
+	if (code != ERR_NONE) {
+		claims_free(*out);
+		*out = NULL;
 	}
 	token_parts_free(&parts);
 	return (code);

@@ -96,6 +96,11 @@ char *token_describe(const char *token, size_t len);
 
 void claims_free(struct claims *c);
 
+/* The same claims for another thread: claims that are shared belong to one
+ * thread. Release with claims_free(); NULL when out of memory. */
+struct claims *
+claims_copy(const struct claims *c) __attribute__((warn_unused_result));
+
 /* "sub", its length in bytes in *len (may be NULL). Never NULL. */
 const char *claims_subject(const struct claims *c, size_t *len);
 

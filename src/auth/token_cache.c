@@ -50,6 +50,7 @@ static struct entry *
 find(const struct token_cache *, uint64_t, const char *, size_t);
 static void
 insert(struct token_cache *, uint64_t, const char *, size_t, struct claims *);
+static bool is_good(const struct token_cache *, struct entry *);
 static void evict(struct token_cache *);
 static void evict_small(struct token_cache *);
 static void evict_main(struct token_cache *);
@@ -97,27 +98,30 @@ token_cache_free(struct token_cache *cache)
 }
 
 enum error_code
-token_cache_verify(struct token_cache *cache, const char *token, size_t len,
-    struct claims **out, struct fault *fault)
+token_cache_verify(struct token_cache *cache, unsigned int kinds,
+    const char *token, size_t len, struct claims **out, struct fault *fault)
 {
 	enum error_code code;
 	struct entry *e;
 	uint64_t hash;
 
 	if (cache->limit == 0)
-		return (token_verify(cache->policy, token, len, out, fault));
+		return (
+		    token_verify(cache->policy, kinds, token, len, out, fault));
 	hash = secret_hash(cache->key, token, len);
 	e = find(cache, hash, token, len);
-	if (e != NULL && claims_timely(e->claims, cache->policy)) {
+	if (e != NULL && !is_good(cache, e)) {
+		drop(cache, e);
+		e = NULL;
+	}
+	if (e != NULL && (claims_kind(e->claims) & kinds) != 0) {
 		if (e->uses < USES_MAX)
 			e->uses++;
 		*out = claims_ref(e->claims);
 		return (ERR_NONE);
 	}
-	if (e != NULL)
-		drop(cache, e);
 
-	code = token_verify(cache->policy, token, len, out, fault);
+	code = token_verify(cache->policy, kinds, token, len, out, fault);
 	if (code == ERR_NONE)
 		insert(cache, hash, token, len, *out);
 	return (code);
@@ -133,6 +137,15 @@ size_t
 token_cache_bytes(const struct token_cache *cache)
 {
 	return (cache->bytes);
+}
+
+/* Whether nothing that may have changed has made a token bad. */
+static bool
+is_good(const struct token_cache *cache, struct entry *e)
+{
+	claims_prepare(e->claims, cache->policy);
+	return (claims_timely(e->claims, cache->policy) &&
+	    !claims_revoked(e->claims, cache->policy));
 }
 
 static struct entry *

@@ -3,9 +3,9 @@
  * that comes again costs a look-up instead of a signature.
  *
  * What may have changed since is still checked every time: exp, nbf and iat
- * against the clock, revocations, and the kind that is asked for. A token that is not found, or not good any more, goes
- * through token_verify(), so the verdict and its words are always the same as
- * without the cache.
+ * against the clock, revocations, and the kind that is asked for. A token that
+ * is not found, or not good any more, goes through token_verify(), so the
+ * verdict and its words are always the same as without the cache.
  *
  * Tokens are compared whole, under a hash that is keyed at random, so that no
  * client can aim at a place. Memory is bounded. Eviction follows S3-FIFO

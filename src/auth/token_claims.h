@@ -8,10 +8,14 @@
 #include "auth/token.h"
 #include "base/jdoc.h"
 
-/* Rows 13 to 20 of the compatibility specification, in their order. */
-enum error_code
-token_claims_check(const struct token_policy *policy, const jdoc *payload,
-    struct fault *fault) __attribute__((warn_unused_result));
+/* Rows 13 to 20 of the compatibility specification, in their order, for a
+ * token of one of these kinds (bits of enum token_kind). */
+enum error_code token_claims_check(const struct token_policy *policy,
+    unsigned int kinds, const jdoc *payload, struct fault *fault)
+    __attribute__((warn_unused_result));
+
+/* What "type" says. */
+enum token_kind token_kind_of(const jdoc *payload);
 
 /*
  * The part of those rules that the passing of time can change: whether a token
@@ -31,6 +35,13 @@ claims_new(const struct token_policy *policy, const jdoc *payload,
 
 /* One reference more; claims_free() gives one back. One thread at a time. */
 struct claims *claims_ref(struct claims *c);
+
+/*
+ * Look up later under keys that are computed now, once: their look-ups are
+ * then all that claims_revoked() costs. Nothing is computed while the policy's
+ * table is empty.
+ */
+void claims_prepare(struct claims *c, const struct token_policy *policy);
 
 /* Whether the token is still good by the clock. */
 bool claims_timely(const struct claims *c, const struct token_policy *policy);

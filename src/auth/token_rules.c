@@ -12,8 +12,10 @@ static bool read_time(const jdoc *payload, const char *name, int64_t *out);
 static enum error_code
 check_start(const jdoc *payload, int64_t latest, struct fault *fault);
 static enum error_code check_strings(const jdoc *payload, struct fault *fault);
-static enum error_code check_present(const struct token_policy *policy,
-    const jdoc *payload, struct fault *fault);
+static enum error_code check_present(const struct config *c,
+    enum token_kind kind, const jdoc *payload, struct fault *fault);
+static enum error_code
+check_kind(unsigned int kinds, enum token_kind kind, struct fault *fault);
 static enum error_code check_audience(
     const struct config *c, const jdoc *payload, struct fault *fault);
 static enum error_code
@@ -97,15 +99,18 @@ check_strings(const jdoc *payload, struct fault *fault)
 }
 
 /* Row 17 and what is asked beyond the replaced application: a token has to
- * end (unless none does here) and to have a name by which to revoke it. */
+ * end (unless none of its kind does here) and to have a name by which to
+ * revoke it. */
 static enum error_code
-check_present(
-    const struct token_policy *policy, const jdoc *payload, struct fault *fault)
+check_present(const struct config *c, enum token_kind kind, const jdoc *payload,
+    struct fault *fault)
 {
+	int64_t life =
+	    kind == TOKEN_REFRESH ? c->refresh_expires : c->access_expires;
+
 	if (jdoc_member(payload, "sub") == NULL)
 		return (fault_set(fault, ERR_TOKEN_CLAIM_MISSING, "sub"));
-	if (jdoc_member(payload, "exp") == NULL &&
-	    policy->config->access_expires != CONFIG_NEVER)
+	if (jdoc_member(payload, "exp") == NULL && life != CONFIG_NEVER)
 		return (fault_set(fault, ERR_TOKEN_CLAIM_MISSING, "exp"));
 	if (jdoc_member(payload, "jti") == NULL)
 		return (fault_set(fault, ERR_TOKEN_CLAIM_MISSING, "jti"));
@@ -121,6 +126,27 @@ string_is(const jdoc *value, const char *text)
 
 	s = jdoc_string(value, &len);
 	return (s != NULL && len == strlen(text) && memcmp(s, text, len) == 0);
+}
+
+/* Whatever does not say that it is a refresh token is an access token. */
+enum token_kind
+token_kind_of(const jdoc *payload)
+{
+	const jdoc *type = jdoc_member(payload, "type");
+
+	return (type != NULL && string_is(type, "refresh") ? TOKEN_REFRESH
+							   : TOKEN_ACCESS);
+}
+
+/* Row 19. */
+static enum error_code
+check_kind(unsigned int kinds, enum token_kind kind, struct fault *fault)
+{
+	if ((kinds & kind) != 0)
+		return (ERR_NONE);
+	return (fault_set(fault,
+	    kind == TOKEN_REFRESH ? ERR_TOKEN_REFRESH : ERR_TOKEN_ACCESS,
+	    NULL));
 }
 
 static bool
@@ -178,12 +204,12 @@ token_in_time(const struct token_policy *policy, int64_t start, int64_t expires)
 }
 
 enum error_code
-token_claims_check(
-    const struct token_policy *policy, const jdoc *payload, struct fault *fault)
+token_claims_check(const struct token_policy *policy, unsigned int kinds,
+    const jdoc *payload, struct fault *fault)
 {
 	int64_t now = clock_now(&policy->clock), expires = INT64_MAX;
 	const struct config *c = policy->config;
-	const jdoc *type = jdoc_member(payload, "type");
+	enum token_kind kind = token_kind_of(payload);
 	enum error_code code;
 
 	code = check_start(payload, add_held(now, c->leeway), fault);
@@ -193,14 +219,14 @@ token_claims_check(
 		return (fault_set(fault, ERR_TOKEN_EXP_TYPE, NULL));
 	code = check_strings(payload, fault);
 	if (code == ERR_NONE)
-		code = check_present(policy, payload, fault);
+		code = check_present(c, kind, payload, fault);
 	if (code != ERR_NONE)
 		return (code);
 	if (expires <= add_held(now, -c->leeway))
 		return (fault_set(fault, ERR_TOKEN_EXPIRED, NULL));
-	if (type != NULL && string_is(type, "refresh"))
-		return (fault_set(fault, ERR_TOKEN_REFRESH, NULL));
-	code = check_audience(c, payload, fault);
+	code = check_kind(kinds, kind, fault);
+	if (code == ERR_NONE)
+		code = check_audience(c, payload, fault);
 	if (code == ERR_NONE)
 		code = check_issuer(c, payload, fault);
 	return (code);

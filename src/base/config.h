@@ -180,6 +180,9 @@ const struct config_option *config_options(size_t *count);
 int config_path(const struct config *c, const char *file, char *out,
     size_t size) __attribute__((warn_unused_result));
 
+/* The bit of csrf_methods that stands for a method; 0 for any other. */
+unsigned int config_csrf_method(const char *name, size_t len);
+
 /* Whether an algorithm's name is of the HMAC family. */
 bool config_is_hmac(const char *algorithm);
 

@@ -17,7 +17,6 @@ static bool is_token(const char *, size_t);
 static bool is_plain(const char *, size_t);
 static bool is_own_claim(const char *, size_t);
 static bool find_own_claim(const char *, size_t, const jdoc *, void *);
-static unsigned int method_bit(const char *, size_t);
 
 /* Whether a text is a token (RFC 9110, section 5.6.2). */
 static bool
@@ -125,8 +124,8 @@ config_read_switch(
 	return (NULL);
 }
 
-static unsigned int
-method_bit(const char *name, size_t len)
+unsigned int
+config_csrf_method(const char *name, size_t len)
 {
 	static const struct {
 		const char *name;
@@ -161,7 +160,7 @@ config_read_methods(
 	for (;;) {
 		p += strspn(p, " ");
 		len = strcspn(p, ", ");
-		bit = method_bit(p, len);
+		bit = config_csrf_method(p, len);
 		if (bit == 0)
 			return ("names a method that is not one of these");
 		*methods |= bit;

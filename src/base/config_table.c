@@ -116,7 +116,7 @@ static const struct config_option options[OPTION__MAX] = {
 	"seconds, or 1m, 5m (at most 5m)",
 	"time in which a refresh token may come again and gets the same successor",
 	false},
-    [OPTION_SESSIONS_PER_USER] = {"CORGI_SESSIONS_PER_USER", "100",
+    [OPTION_SESSIONS_PER_USER] = {"CORGI_SESSIONS_PER_USER", "1000",
 	"0 (no limit) to 1000000",
 	"sessions of one account; a further login ends the oldest", false},
     [OPTION_REVOCATIONS] = {"CORGI_REVOCATIONS", "1000000", "1000 to 16000000",

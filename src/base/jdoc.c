@@ -163,6 +163,12 @@ jdoc_new_bool(bool b)
 	return (wrap(json_boolean(b)));
 }
 
+jdoc *
+jdoc_new_null(void)
+{
+	return (wrap(json_null()));
+}
+
 int
 jdoc_set(jdoc *object, const char *name, jdoc *value)
 {

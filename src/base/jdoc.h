@@ -94,6 +94,7 @@ jdoc *jdoc_new_array(void);
 jdoc *jdoc_new_string(const char *text, size_t len);
 jdoc *jdoc_new_integer(int64_t n);
 jdoc *jdoc_new_bool(bool b);
+jdoc *jdoc_new_null(void);
 int jdoc_set(jdoc *object, const char *name, jdoc *value)
     __attribute__((warn_unused_result));
 int jdoc_set_n(jdoc *object, const char *name, size_t len, jdoc *value)
@@ -115,5 +116,9 @@ char *jdoc_text_pretty(const jdoc *v, size_t *len);
 /* Whether a run of bytes is well-formed UTF-8 (RFC 3629): no overlong forms,
  * no surrogates, nothing above U+10FFFF. */
 bool utf8_valid(const void *text, size_t len);
+
+/* The code point at the beginning of text, in *out, and its length in bytes; 0
+ * when what stands there is not well-formed, or nothing does. */
+size_t utf8_decode(const void *text, size_t len, uint32_t *out);
 
 #endif

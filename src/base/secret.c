@@ -20,6 +20,11 @@
 /* Largest file taken for a kept secret (bytes). */
 #define KEPT_SECRET_MAX 65536
 
+/* XChaCha20-Poly1305: the nonce is long enough to be drawn at random. */
+#define SEAL_KEY_LEN   crypto_aead_xchacha20poly1305_ietf_KEYBYTES
+#define SEAL_NONCE_LEN crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
+
+static void derive_key(const void *, size_t, uint8_t[SEAL_KEY_LEN]);
 static int open_regular(const char *, int, struct stat *);
 static int read_open(int, size_t, struct secret *);
 static bool is_private(const struct stat *);
@@ -108,6 +113,73 @@ secret_hash(
 	(void)crypto_shorthash_siphash24(
 	    (unsigned char *)&hash, data, len, key);
 	return (hash);
+}
+
+void
+secret_hash128(const uint8_t key[SECRET_HASH_KEY_LEN], const void *data,
+    size_t len, uint64_t out[2])
+{
+	_Static_assert(
+	    crypto_shorthash_siphashx24_BYTES == 2 * sizeof(uint64_t) &&
+		crypto_shorthash_siphashx24_KEYBYTES == SECRET_HASH_KEY_LEN,
+	    "SipHash-2-4-128 with its own sizes");
+	(void)crypto_shorthash_siphashx24((unsigned char *)out, data, len, key);
+}
+
+void
+secret_digest(const void *data, size_t len, uint8_t out[SECRET_DIGEST_LEN])
+{
+	_Static_assert(crypto_hash_sha256_BYTES == SECRET_DIGEST_LEN,
+	    "SHA-256 with its own size");
+	(void)crypto_hash_sha256(out, data, len);
+}
+
+/* The digest by which a token is known in the database is a plain SHA-256: a
+ * key made in any other way tells nothing about it, nor it about the key. */
+static void
+derive_key(const void *passphrase, size_t len, uint8_t key[SEAL_KEY_LEN])
+{
+	static const unsigned char purpose[] = "corgi.secret_seal.v1";
+
+	_Static_assert(sizeof(purpose) - 1 >= crypto_generichash_KEYBYTES_MIN &&
+		sizeof(purpose) - 1 <= crypto_generichash_KEYBYTES_MAX,
+	    "a key that BLAKE2b takes");
+	(void)crypto_generichash(key, SEAL_KEY_LEN, passphrase, len, purpose,
+	    sizeof(purpose) - 1);
+}
+
+void
+secret_seal(const void *passphrase, size_t passphrase_len, const char *label,
+    const void *text, size_t len, uint8_t *out)
+{
+	uint8_t key[SEAL_KEY_LEN];
+
+	_Static_assert(SECRET_SEAL_EXTRA == SEAL_NONCE_LEN +
+		crypto_aead_xchacha20poly1305_ietf_ABYTES,
+	    "nonce and tag");
+	derive_key(passphrase, passphrase_len, key);
+	secret_random(out, SEAL_NONCE_LEN);
+	(void)crypto_aead_xchacha20poly1305_ietf_encrypt(out + SEAL_NONCE_LEN,
+	    NULL, text, len, (const unsigned char *)label, strlen(label), NULL,
+	    out, key);
+	secret_wipe(key, sizeof(key));
+}
+
+int
+secret_unseal(const void *passphrase, size_t passphrase_len, const char *label,
+    const uint8_t *sealed, size_t len, void *text)
+{
+	uint8_t key[SEAL_KEY_LEN];
+	int result;
+
+	if (len < SECRET_SEAL_EXTRA)
+		return (-1);
+	derive_key(passphrase, passphrase_len, key);
+	result = crypto_aead_xchacha20poly1305_ietf_decrypt(text, NULL, NULL,
+	    sealed + SEAL_NONCE_LEN, len - SEAL_NONCE_LEN,
+	    (const unsigned char *)label, strlen(label), sealed, key);
+	secret_wipe(key, sizeof(key));
+	return (result == 0 ? 0 : -1);
 }
 
 void

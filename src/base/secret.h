@@ -57,6 +57,39 @@ bool secret_equal(const void *a, size_t alen, const void *b, size_t blen);
 uint64_t secret_hash(
     const uint8_t key[SECRET_HASH_KEY_LEN], const void *data, size_t len);
 
+/* The same with 128 bits, where the hash stands for the data. */
+void secret_hash128(const uint8_t key[SECRET_HASH_KEY_LEN], const void *data,
+    size_t len, uint64_t out[2]);
+
+/* Length of secret_digest() (bytes). */
+#define SECRET_DIGEST_LEN 32
+
+/* SHA-256 (FIPS 180-4). */
+void
+secret_digest(const void *data, size_t len, uint8_t out[SECRET_DIGEST_LEN]);
+
+/* How much longer a sealed text is than the text (bytes). */
+#define SECRET_SEAL_EXTRA 40
+
+/*
+ * Seal len bytes of text into out (len + SECRET_SEAL_EXTRA bytes) so that only
+ * whoever has the passphrase, a text of high entropy such as a token, can read
+ * or change them: XChaCha20-Poly1305 under a key derived from the passphrase
+ * by keyed BLAKE2b (RFC 7693). label binds them to what they belong to and has
+ * to be the same when they are opened.
+ */
+void secret_seal(const void *passphrase, size_t passphrase_len,
+    const char *label, const void *text, size_t len, uint8_t *out);
+
+/*
+ * Open what was sealed, len bytes, into text (len - SECRET_SEAL_EXTRA bytes).
+ * Returns 0, or -1 with nothing written when passphrase or label are others,
+ * or any byte has been changed.
+ */
+int secret_unseal(const void *passphrase, size_t passphrase_len,
+    const char *label, const uint8_t *sealed, size_t len, void *text)
+    __attribute__((warn_unused_result));
+
 /* Fill buf with len random bytes. */
 void secret_random(void *buf, size_t len);
 

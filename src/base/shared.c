@@ -12,7 +12,9 @@ shared_alloc(size_t size)
 
 	p = mmap(NULL, size, PROT_READ | PROT_WRITE,
 	    MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	return (p == MAP_FAILED ? NULL : p);
+	if (p == MAP_FAILED)
+		return (NULL);
+	return (p);
 }
 
 void

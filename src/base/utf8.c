@@ -21,6 +21,22 @@ utf8_valid(const void *text, size_t len)
 	return (true);
 }
 
+size_t
+utf8_decode(const void *text, size_t len, uint32_t *out)
+{
+	static const uint8_t lead_bits[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+	const uint8_t *p = text;
+	size_t i, n;
+
+	n = len > 0 ? sequence(p, len) : 0;
+	if (n == 0)
+		return (0);
+	*out = p[0] & lead_bits[n];
+	for (i = 1; i < n; i++)
+		*out = *out << 6 | (p[i] & 0x3f);
+	return (n);
+}
+
 /*
  * The length of the character at p, or 0 when it is not well-formed. All that
  * RFC 3629 rules out beyond the lead byte (overlong forms, surrogates, more

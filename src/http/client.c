@@ -25,7 +25,6 @@ static struct network proxies[CONFIG_LIST_MAX];
 static size_t nproxies;
 
 static int parse_network(const char *, struct network *);
-static bool parse_address(const char *, struct in6_addr *);
 static bool parse_hop(const char *, size_t, struct in6_addr *);
 static bool is_proxy(const struct in6_addr *);
 static bool reported_address(
@@ -71,6 +70,15 @@ client_address(const struct connection *c, const struct h1_request *request,
 	else if (has_usual &&
 	    (!has_rfc7239 || memcmp(&rfc7239, &usual, sizeof(usual)) == 0))
 		*out = usual;
+}
+
+bool
+client_is_proxy(const struct connection *c)
+{
+	struct in6_addr peer;
+
+	peer_address(c, &peer);
+	return (is_proxy(&peer));
 }
 
 void
@@ -129,7 +137,7 @@ parse_network(const char *text, struct network *out)
 		return (-1);
 	memcpy(address, text, len);
 	address[len] = '\0';
-	if (!parse_address(address, &out->address))
+	if (!client_parse(address, &out->address))
 		return (-1);
 
 	most = strchr(address, ':') != NULL ? 128 : 32;
@@ -145,8 +153,8 @@ parse_network(const char *text, struct network *out)
 	return (0);
 }
 
-static bool
-parse_address(const char *text, struct in6_addr *out)
+bool
+client_parse(const char *text, struct in6_addr *out)
 {
 	memset(out, 0, sizeof(*out));
 	if (inet_pton(AF_INET, text, &out->s6_addr[12]) == 1) {
@@ -183,7 +191,7 @@ parse_hop(const char *hop, size_t len, struct in6_addr *out)
 	    strchr(end + 1, ':') == NULL) {
 		*end = '\0';
 	}
-	return (parse_address(start, out));
+	return (client_parse(start, out));
 }
 
 static bool

@@ -37,6 +37,12 @@ int client_start(const struct config *config, char error[CLIENT_ERROR_MAX])
 void client_address(const struct connection *c,
     const struct h1_request *request, struct in6_addr *out);
 
+/* Whether the peer itself is a trusted proxy. */
+bool client_is_proxy(const struct connection *c);
+
+/* Read an address from text; IPv4 in its IPv6 form. Pure. */
+bool client_parse(const char *text, struct in6_addr *out);
+
 /* An address in text. */
 void client_text(const struct in6_addr *address, char out[CLIENT_TEXT_MAX]);
 

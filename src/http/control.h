@@ -3,25 +3,31 @@
  * store, and with corgictl.
  *
  * It follows the log of revocations (another process may have added to it:
- * corgictl, or a worker that died before it could tell), removes what is over,
- * and answers corgictl on a socket in the data folder, "control". Whoever may
- * connect to that socket (this user and root) may ask:
+ * corgictl, another service on the same data folder, or a worker that died
+ * before it could tell), removes what is over, and answers corgictl on a
+ * socket in the data folder, "control." and a number of its own for each
+ * service. Whoever may connect to that socket (this user and root) may ask:
  *
  *	sync			follow the log now
  *	throttle list
- *	throttle clear all | account NAME | address ADDRESS
+ *	throttle clear all
+ *	throttle clear account NAME
+ *	throttle clear address ADDRESS
  *
  * One line of JSON each way: {"command": ["throttle", "clear", "all"]} and
- * {"ok": true, ...} or {"ok": false, "error": "..."}.
+ * {"ok": true, ...} or {"ok": false, "error": "..."}. A list has "entries",
+ * each with "subject" ("account" or "address"), "name", "failures", "wait" in
+ * seconds, and "from" where it is about an account from one address alone, and "more" when there were too many; clearing says how many
+ * entries went in "cleared".
  */
 #ifndef CORGI_CONTROL_H
 #define CORGI_CONTROL_H
 
-/* The socket's name in the data folder. */
-#define CONTROL_SOCKET "control"
+/* What the sockets' names in the data folder begin with. */
+#define CONTROL_SOCKET_PREFIX "control."
 
-/* Listen on the socket. Returns 0, or -1 with errno: another service uses the
- * data folder (EADDRINUSE), or it cannot be made. Parent, before the fork. */
+/* Listen on a socket of this service's own, and remove those of services that
+ * have gone. Returns 0, or -1 with errno. Parent, before the fork. */
 int control_listen(const char *folder) __attribute__((warn_unused_result));
 
 /* Start the thread. Returns 0, or -1 with errno. Worker. */

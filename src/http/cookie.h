@@ -15,12 +15,11 @@
 
 /*
  * The value of a cookie of a request, by its configured name (the __Host-
- * prefix is added here). The first one counts. Points into *joined (free() it)
- * or into the request. NULL when there is none.
+ * prefix is added here), without quotes around it. The first one counts. Points
+ * into the request. NULL when there is none, or when it is empty.
  */
-const char *
-cookie_find(const struct config *config, const struct h1_request *request,
-    const char *name, size_t *len, char **joined);
+const char *cookie_find(const struct config *config,
+    const struct h1_request *request, const char *name, size_t *len);
 
 /*
  * The header lines that give a client its tokens: two cookies, and two for the

@@ -26,6 +26,8 @@ struct http_request;
 /* Values a guard or handler keeps with the request under way. */
 enum front_slot {
 	FRONT_CLAIMS, /* the guard's verified claims */
+	FRONT_PLACE,  /* where the guard found the token */
+	FRONT_TOKEN,  /* its text, where it may be renewed */
 	FRONT_JOB,    /* work on a background thread */
 	FRONT_SLOTS
 };
@@ -43,7 +45,7 @@ const struct h1_request *front_request(const struct http_request *req);
 
 /*
  * Keep a value with the request; release(value) is called when the request
- * ends, however it ends. One value per slot.
+ * ends, however it ends (NULL: nothing is to be done). One value per slot.
  */
 void front_set(struct http_request *req, enum front_slot slot, void *value,
     void (*release)(void *value));

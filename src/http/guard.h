@@ -30,6 +30,7 @@
 #define CORGI_GUARD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "auth/token.h"
 #include "http/export.h"
@@ -52,15 +53,27 @@ typedef int (*guarded_handler)(struct http_request *, const struct claims *);
  * kore.conf names it like any handler. Its name is also noted in a section of
  * the module, which is how guard_check() knows that it must be guarded.
  */
-#define GUARDED_HANDLER(name)                                                  \
+#define GUARDED_HANDLER(name) GUARD_HANDLER(name, false)
+
+/* The same for a handler that can do without a token: claims may be NULL. */
+#define OPTIONAL_HANDLER(name) GUARD_HANDLER(name, true)
+
+/* What is noted about a handler. */
+struct guard_note {
+	const char *name;
+	bool optional;
+};
+
+#define GUARD_HANDLER(name, optional)                                          \
 	static int name##_guarded(                                             \
 	    struct http_request *, const struct claims *);                     \
 	CORGI_EXPORT int name(struct http_request *);                          \
-	static const char *const name##_noted                                  \
-	    __attribute__((section("corgi_guarded"), used)) = #name;           \
+	static const struct guard_note name##_note = {#name, optional};        \
+	static const struct guard_note *const name##_noted                     \
+	    __attribute__((section("corgi_guarded"), used)) = &name##_note;    \
 	CORGI_EXPORT int name(struct http_request *req)                        \
 	{                                                                      \
-		return (guard_run(req, name##_guarded));                       \
+		return (guard_run(req, name##_guarded, optional));             \
 	}                                                                      \
 	static int name##_guarded(                                             \
 	    struct http_request *req, const struct claims *claims)
@@ -78,9 +91,22 @@ void guard_stop(void);
  */
 CORGI_EXPORT int guard_verify(struct http_request *req, char *unused);
 
-/* Call a guarded handler with the guard's claims; without them answer 500 and
- * serve nothing. Event loop; for GUARDED_HANDLER. */
-int guard_run(struct http_request *req, guarded_handler handler);
+/*
+ * Call a handler with the guard's claims. Without them answer 500 and serve
+ * nothing, unless the handler can do without and the guard has found that there
+ * was no token. Event loop; for GUARDED_HANDLER and OPTIONAL_HANDLER.
+ */
+int guard_run(struct http_request *req, guarded_handler handler, bool optional);
+
+/* Whether the token came in a cookie. Event loop. */
+bool guard_from_cookie(const struct http_request *req);
+
+/*
+ * The text of the token, for a handler that renews it; *len bytes, there while
+ * the request lives. Kept only where the block asks for refresh tokens, else
+ * "". Event loop.
+ */
+const char *guard_token(const struct http_request *req, size_t *len);
 
 /*
  * Check every listener, route and authentication block of the configuration

@@ -8,7 +8,7 @@
 
 struct http_request;
 
-/* Check credentials and issue a token. */
+/* Check credentials and begin a session. */
 CORGI_EXPORT int handle_login(struct http_request *req);
 
 #endif

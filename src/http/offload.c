@@ -32,22 +32,28 @@ static struct {
 	unsigned int nthreads;
 	void (*release)(void *);
 
-	pthread_mutex_t lock; /* guards all below */
-	pthread_cond_t work;  /* for the threads that do the work */
-	pthread_cond_t late;  /* for the one that stands by */
-	struct job_list waiting;
+	pthread_mutex_t lock;  /* guards all below */
+	pthread_cond_t work;   /* for the threads that do the work */
+	pthread_cond_t brief;  /* for the one that does short jobs alone */
+	pthread_cond_t late;   /* for the one that stands by */
+	struct job_list longs; /* waiting */
+	struct job_list shorts;
 	struct job_list done;
-	unsigned int nwaiting;
+	unsigned int nlongs;
+	unsigned int nshorts;
 	unsigned int queue;
 	bool stop;
 } pool = {
     .fd = -1,
     .lock = PTHREAD_MUTEX_INITIALIZER,
     .work = PTHREAD_COND_INITIALIZER,
+    .brief = PTHREAD_COND_INITIALIZER,
 };
 
 static void *offload_thread(void *);
+static void *offload_brief(void *);
 static void *offload_reserve(void *);
+static struct offload_job *offload_next(void);
 static void offload_take(struct offload_job *);
 static void offload_run(struct offload_job *, void **);
 static void offload_finished(void *, int);
@@ -59,7 +65,8 @@ offload_start(unsigned int threads, unsigned int queue, void (*release)(void *))
 	pthread_condattr_t monotonic;
 	unsigned int i;
 
-	TAILQ_INIT(&pool.waiting);
+	TAILQ_INIT(&pool.longs);
+	TAILQ_INIT(&pool.shorts);
 	TAILQ_INIT(&pool.done);
 	pool.queue = queue;
 	pool.release = release;
@@ -75,31 +82,39 @@ offload_start(unsigned int threads, unsigned int queue, void (*release)(void *))
 	(void)pthread_cond_init(&pool.late, &monotonic);
 	(void)pthread_condattr_destroy(&monotonic);
 
-	pool.threads = calloc(threads + 1, sizeof(*pool.threads));
+	pool.threads = calloc(threads + 2, sizeof(*pool.threads));
 	if (pool.threads == NULL)
 		return (-1);
 	for (i = 0; i < threads; i++)
 		if (offload_spawn(offload_thread) == -1)
 			return (-1);
+	if (offload_spawn(offload_brief) == -1)
+		return (-1);
 	return (offload_spawn(offload_reserve));
 }
 
 int
 offload_submit(struct offload_job *job, enum offload_rank rank)
 {
+	struct job_list *list;
+	unsigned int *count;
 	int ret;
 
 	ret = -1;
 	pthread_mutex_lock(&pool.lock);
-	if (rank == OFFLOAD_FIRST || pool.nwaiting < pool.queue) {
+	list = rank == OFFLOAD_LONG ? &pool.longs : &pool.shorts;
+	count = rank == OFFLOAD_LONG ? &pool.nlongs : &pool.nshorts;
+	if (rank == OFFLOAD_FIRST || *count < pool.queue) {
 		job->submitted_ms = clock_monotonic_ms();
 		job->waiting = true;
+		job->is_long = rank == OFFLOAD_LONG;
 		if (rank == OFFLOAD_FIRST)
-			TAILQ_INSERT_HEAD(&pool.waiting, job, list);
+			TAILQ_INSERT_HEAD(list, job, list);
 		else
-			TAILQ_INSERT_TAIL(&pool.waiting, job, list);
-		pool.nwaiting++;
+			TAILQ_INSERT_TAIL(list, job, list);
+		(*count)++;
 		pthread_cond_signal(&pool.work);
+		pthread_cond_signal(&pool.brief);
 		pthread_cond_signal(&pool.late);
 		ret = 0;
 	}
@@ -124,9 +139,24 @@ offload_cancel(struct offload_job *job)
 static void
 offload_take(struct offload_job *job)
 {
-	TAILQ_REMOVE(&pool.waiting, job, list);
-	pool.nwaiting--;
+	if (job->is_long) {
+		TAILQ_REMOVE(&pool.longs, job, list);
+		pool.nlongs--;
+	} else {
+		TAILQ_REMOVE(&pool.shorts, job, list);
+		pool.nshorts--;
+	}
 	job->waiting = false;
+}
+
+/* What is to be done next, or NULL; with the lock held. */
+static struct offload_job *
+offload_next(void)
+{
+	struct offload_job *job;
+
+	job = TAILQ_FIRST(&pool.shorts);
+	return (job != NULL ? job : TAILQ_FIRST(&pool.longs));
 }
 
 void
@@ -137,6 +167,7 @@ offload_stop(void)
 	pthread_mutex_lock(&pool.lock);
 	pool.stop = true;
 	pthread_cond_broadcast(&pool.work);
+	pthread_cond_signal(&pool.brief);
 	pthread_cond_signal(&pool.late);
 	pthread_mutex_unlock(&pool.lock);
 	for (i = 0; i < pool.nthreads; i++)
@@ -188,9 +219,35 @@ offload_thread(void *arg)
 
 	pthread_mutex_lock(&pool.lock);
 	while (!pool.stop) {
-		job = TAILQ_FIRST(&pool.waiting);
+		job = offload_next();
 		if (job == NULL)
 			pthread_cond_wait(&pool.work, &pool.lock);
+		else
+			offload_run(job, &local);
+	}
+	pthread_mutex_unlock(&pool.lock);
+	if (local != NULL)
+		pool.release(local);
+	return (NULL);
+}
+
+/*
+ * One thread for short jobs alone, at the event loop's own priority: a logout
+ * or a refresh must not wait behind passwords, nor for time that nobody wants.
+ */
+static void *
+offload_brief(void *arg)
+{
+	struct offload_job *job;
+	void *local;
+
+	(void)arg;
+	local = NULL;
+	pthread_mutex_lock(&pool.lock);
+	while (!pool.stop) {
+		job = TAILQ_FIRST(&pool.shorts);
+		if (job == NULL)
+			pthread_cond_wait(&pool.brief, &pool.lock);
 		else
 			offload_run(job, &local);
 	}
@@ -220,7 +277,7 @@ offload_reserve(void *arg)
 
 	pthread_mutex_lock(&pool.lock);
 	while (!pool.stop) {
-		job = TAILQ_FIRST(&pool.waiting);
+		job = offload_next();
 		if (job == NULL) {
 			pthread_cond_wait(&pool.late, &pool.lock);
 			continue;

@@ -13,8 +13,9 @@
 
 /* Where a job goes. */
 enum offload_rank {
-	OFFLOAD_QUEUED, /* to the end of the queue, if that is not full */
-	OFFLOAD_FIRST   /* before all others, full or not; for few short jobs */
+	OFFLOAD_LONG,  /* hashes: to the end of their queue, if not full */
+	OFFLOAD_SHORT, /* only asks the store: a queue before that one */
+	OFFLOAD_FIRST  /* before all others, full or not; for a few */
 };
 
 /*
@@ -29,12 +30,14 @@ struct offload_job {
 	/* The pool's own. */
 	int64_t submitted_ms;
 	bool waiting;
+	bool is_long;
 	TAILQ_ENTRY(offload_job) list;
 };
 
 /*
- * Start the pool: threads of them (at least one) and one in reserve, queue jobs
- * at most waiting.
+ * Start the pool: threads of them (at least one), one for short jobs alone and
+ * one in reserve; queue jobs at most waiting, of the long and of the short ones
+ * each.
  * release() gives back a thread's own pointer when the pool ends. Call once,
  * in the worker. Returns 0, or -1 with errno set.
  */

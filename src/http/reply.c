@@ -46,6 +46,7 @@ static void head_field(struct head *, const char *, const char *);
 static const char *date_now(void);
 static void challenge_text(const struct fault *, const struct error_info *,
     const struct config *, char *, size_t);
+static void add_scope(const struct fault *, char *, size_t);
 static char *body_flask(const struct refusal *, const struct error_info *,
     const struct config *, const char *, size_t *);
 static char *body_problem(
@@ -140,6 +141,8 @@ reply_refuse(struct connection *c, const struct config *config,
 	reply.body = body;
 	reply.allow = refusal->allow;
 	reply.retry_after = refusal->retry_after;
+	reply.lines = refusal->lines;
+	reply.lines_len = refusal->lines_len;
 	if (reply.status == 503 && reply.retry_after == 0)
 		reply.retry_after = RETRY_AFTER_SECONDS;
 
@@ -242,8 +245,23 @@ challenge_text(const struct fault *fault, const struct error_info *info,
 		(void)snprintf(out, size,
 		    "Bearer error=\"%s\", error_description=\"%s\"", error,
 		    text);
+		if (fault->code == ERR_ROLE)
+			add_scope(fault, out, size);
 		break;
 	}
+}
+
+/* The roles of which one is needed, as RFC 6750 writes them: with blanks. */
+static void
+add_scope(const struct fault *fault, char *out, size_t size)
+{
+	size_t len = strlen(out);
+	char *p;
+
+	(void)snprintf(out + len, size - len, ", scope=\"%s\"", fault->detail);
+	for (p = out + len + 1; *p != '\0'; p++)
+		if (*p == ',')
+			*p = ' ';
 }
 
 /* {"error": text}, {"msg": text}, or the fields at fault. */

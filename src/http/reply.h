@@ -49,6 +49,8 @@ struct refusal {
 	const char *allow;        /* with ERR_METHOD */
 	const jdoc *field_errors; /* {field: [text]}, in place of the text */
 	unsigned int retry_after; /* seconds; 0: the usual for the status */
+	const char *lines;        /* as in struct reply */
+	size_t lines_len;
 };
 
 /* Queue an answer on a connection; the caller flushes. */

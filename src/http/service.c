@@ -5,6 +5,7 @@
 
 #include <kore/kore.h>
 
+#include "base/audit.h"
 #include "base/jdoc.h"
 #include "base/log.h"
 #include "http/service.h"
@@ -19,7 +20,12 @@
 static struct service service;
 
 static void load_configuration(void);
+static void make_shared(void);
+static void find_folder(void);
+static void open_audit(void);
 static void prepare_store(void);
+static void fill_revocations(struct store *);
+static void add_demo(struct store *);
 static void refuse_start(const char *) __attribute__((noreturn));
 
 const struct service *
@@ -51,9 +57,12 @@ service_start(void)
 	service.policy.key = service.key;
 	service.policy.config = &service.config;
 	service.policy.clock = clock_system;
+	make_shared();
 	if (account_service_init(
 		&service.accounts, &service.config, clock_system) == -1)
 		refuse_start("no memory for one password hash");
+	find_folder();
+	open_audit();
 	prepare_store();
 }
 
@@ -126,6 +135,50 @@ load_configuration(void)
 		    service.config.data_dir);
 }
 
+/* What all workers see at once has to be there before they are. */
+static void
+make_shared(void)
+{
+	service.revocations = revocations_new(service.config.revocations);
+	service.throttle = throttle_new(&service.config);
+	if (service.revocations == NULL || service.throttle == NULL)
+		refuse_start("no memory to share among the workers "
+			     "(CORGI_REVOCATIONS, CORGI_THROTTLE_ENTRIES)");
+	service.policy.revocations = service.revocations;
+	service.sessions.policy = service.policy;
+	service.sessions.revocations = service.revocations;
+}
+
+static void
+find_folder(void)
+{
+	if (realpath(service.config.data_dir, service.folder) == NULL ||
+	    snprintf(service.database, sizeof(service.database), "%s/corgi.db",
+		service.folder) >= (int)sizeof(service.database))
+		refuse_start("the path of the data folder is too long");
+}
+
+/* A name that is no path is one in the data folder. */
+static void
+open_audit(void)
+{
+	const char *target = service.config.audit_log;
+	char path[2 * PATH_MAX], line[3 * PATH_MAX];
+
+	if (target[0] != '/' && strcmp(target, "-") != 0 &&
+	    strcmp(target, "off") != 0) {
+		(void)snprintf(
+		    path, sizeof(path), "%s/%s", service.folder, target);
+		target = path;
+	}
+	if (audit_open(target) == 0)
+		return;
+	(void)snprintf(line, sizeof(line),
+	    "the audit log %s (CORGI_AUDIT_LOG) cannot be opened: %s", target,
+	    strerror(errno));
+	refuse_start(line);
+}
+
 /*
  * Open the store once before the fork: a service that cannot reach it does
  * not start, and the workers find it migrated.
@@ -133,30 +186,56 @@ load_configuration(void)
 static void
 prepare_store(void)
 {
-	char folder[PATH_MAX], error[STORE_ERROR_MAX], line[1024];
+	char error[STORE_ERROR_MAX], line[1024];
 	struct store *store;
-	int added;
 
-	added = 0;
-	if (realpath(service.config.data_dir, folder) == NULL ||
-	    snprintf(service.database, sizeof(service.database), "%s/corgi.db",
-		folder) >= (int)sizeof(service.database))
-		refuse_start("the path of the data folder is too long");
 	if (store_open_sqlite(service.database, &store, error) != STORE_OK) {
 		(void)snprintf(line, sizeof(line), "store: %s", error);
 		refuse_start(line);
 	}
-	if (FLAVOR == CONFIG_DEV &&
-	    account_add_demo(&service.accounts, store, &added) != STORE_OK) {
+	if (FLAVOR == CONFIG_DEV)
+		add_demo(store);
+	fill_revocations(store);
+	store_close(store);
+}
+
+static void
+add_demo(struct store *store)
+{
+	char line[1024];
+	int added = 0;
+
+	if (account_add_demo(&service.accounts, store, &added) != STORE_OK) {
 		(void)snprintf(
 		    line, sizeof(line), "store: %s", store_error(store));
-		store_close(store);
 		refuse_start(line);
 	}
 	if (added)
 		log_line(LOG_LEVEL_NOTICE,
 		    "added the demo account cosmo (development build)");
-	store_close(store);
+}
+
+/* A token that has been taken back stays so over a restart: without all
+ * revocations in memory nothing is served. */
+static void
+fill_revocations(struct store *store)
+{
+	enum store_result result;
+	char line[1024];
+
+	result = revocations_follow(service.revocations, store,
+	    clock_now(&service.policy.clock), &service.followed);
+	if (result == STORE_OK)
+		return;
+	if (result == STORE_FULL)
+		(void)snprintf(line, sizeof(line),
+		    "there are more live revocations than "
+		    "CORGI_REVOCATIONS=%u has room for",
+		    service.config.revocations);
+	else
+		(void)snprintf(
+		    line, sizeof(line), "store: %s", store_error(store));
+	refuse_start(line);
 }
 
 static void

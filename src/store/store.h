@@ -185,8 +185,8 @@ struct store_ops {
 	/* Release the handle and the struct itself. */
 	void (*close)(struct store *);
 
-	/* Fill *user for a name, a subject (each compared byte for byte) or an
-	 * id. NOT_FOUND if none. */
+	/* Fill *user for a name or a subject, compared byte for byte.
+	 * NOT_FOUND if none. */
 	enum store_result (*user_find)(struct store *, const char *name,
 	    size_t len, struct store_user *user);
 	enum store_result (*user_find_subject)(struct store *,
@@ -194,8 +194,8 @@ struct store_ops {
 
 	/*
 	 * Add an account of user's name, hash, roles, disabled, created_at
-	 * and updated_at; EXISTS when the name is taken. Fills its id, subject
-	 * and version.
+	 * and updated_at, and of its subject unless that is empty; EXISTS when
+	 * the name or that subject is taken. Fills id, subject and version.
 	 */
 	enum store_result (*user_add)(struct store *, struct store_user *user);
 
@@ -254,6 +254,10 @@ struct store_ops {
 	enum store_result (*session_successor)(struct store *,
 	    const char *session, const uint8_t digest[STORE_DIGEST_LEN],
 	    int64_t since_ms, uint8_t sealed[STORE_SEALED_MAX], size_t *len);
+
+	/* Fill *session for an id. NOT_FOUND if none. */
+	enum store_result (*session_find)(
+	    struct store *, const char *id, struct store_session *session);
 
 	/*
 	 * End a session and note its revocation, until the later of until and
@@ -324,7 +328,8 @@ enum store_result store_open_sqlite(const char *path, struct store **out,
  * Open a database that is there, and only that: the file is never made, its
  * mode, owner and schema are never changed. FAILED also when there is none or
  * its schema is older than this program's, NEWER when it is newer; BUSY comes
- * much earlier than after STORE_WAIT_MS. For threads that may not make files; store_open_sqlite() has prepared it before.
+ * much earlier than after STORE_WAIT_MS. For threads that may not make files;
+ * store_open_sqlite() has prepared it before.
  */
 enum store_result
 store_open_sqlite_existing(const char *path, struct store **out,
@@ -362,6 +367,8 @@ store_session_refresh(struct store *s, const struct store_refresh *refresh,
 enum store_result store_session_successor(struct store *s, const char *session,
     const uint8_t digest[STORE_DIGEST_LEN], int64_t since_ms,
     uint8_t sealed[STORE_SEALED_MAX], size_t *len) STORE_CHECKED;
+enum store_result store_session_find(struct store *s, const char *id,
+    struct store_session *session) STORE_CHECKED;
 enum store_result
 store_session_end(struct store *s, const char *session, int64_t user_id,
     int64_t until, struct store_revocation *made) STORE_CHECKED;

@@ -211,7 +211,7 @@ Test(ctl_terminal, deleting_asks_and_takes_anything_but_yes_for_no)
 	struct session s;
 	size_t i;
 
-	ctl_add("cosmo", "p\n");
+	ctl_add("cosmo", "space-corgi\n");
 	for (i = 0; i < sizeof(noes) / sizeof(noes[0]); i++) {
 		start(&s, "delete", "cosmo");
 		await(&s, "\"cosmo\"? [y/N] ");
@@ -260,4 +260,59 @@ Test(ctl_terminal, an_interrupt_before_the_reading_counts)
 	(void)close(slave);
 	(void)close(errors[0]);
 	(void)close(s.master);
+}
+
+Test(ctl_terminal, ending_sessions_asks_and_takes_anything_but_yes_for_no)
+{
+	struct session s;
+
+	ctl_add("cosmo", "space-corgi\n");
+	start(&s, "revoke", "cosmo");
+	await(&s, "End all sessions of \"cosmo\"? [y/N] ");
+	type(&s, "n\n");
+	cr_expect_eq(finish(&s), 1, "%s", s.shown);
+	cr_expect_not_null(strstr(s.shown, "nothing was changed"));
+	start(&s, "revoke", "cosmo");
+	await(&s, "[y/N] ");
+	type(&s, "y\n");
+	cr_expect_eq(finish(&s), 0, "%s", s.shown);
+	start(&s, "revoke", "nobody");
+	cr_expect_eq(finish(&s), 3, "%s", s.shown);
+}
+
+Test(ctl_terminal, an_import_shows_how_far_it_is)
+{
+	char path[SERVER_PATH_MAX + 16];
+	struct session s;
+	FILE *file;
+	int i;
+
+	(void)snprintf(path, sizeof(path), "%s/accounts", ctl_folder);
+	cr_assert_not_null(file = fopen(path, "w"));
+	for (i = 0; i < 1500; i++)
+		(void)fprintf(file,
+		    "{\"username\":\"user-%d\",\"hash\":\"$argon2id$v=19$m=64,"
+		    "t=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg$"
+		    "MjZP1+1U9JUbDWvDvtLyEsZiNXOKEUxfi6O2oe46uxA\"}\n",
+		    i);
+	cr_assert_eq(fclose(file), 0);
+	start(&s, "import", path);
+	await(&s, "] ");
+	await(&s, "1000 accounts");
+	await(&s, "] 100 %  1500 accounts");
+	await(&s, "1500 added");
+	cr_expect_eq(finish(&s), 0, "%s", s.shown);
+	ctl_expect(0, "0 added, 0 updated, 1500 there already", "user",
+	    "import", path);
+}
+
+Test(ctl_terminal, an_export_says_what_is_in_it)
+{
+	struct session s;
+
+	ctl_add("cosmo", "space-corgi\n");
+	start(&s, "export", "-");
+	await(&s, "keep it as safe as the database");
+	await(&s, "\"username\":\"cosmo\"");
+	cr_expect_eq(finish(&s), 0, "%s", s.shown);
 }

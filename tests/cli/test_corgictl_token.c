@@ -11,11 +11,13 @@
 #include "auth/token.h"
 #include "base/jdoc.h"
 #include "base/secret.h"
+#include "store/store.h"
 
 #define SECRET "an-example-secret-of-enough-bytes"
 
 static void set_up(void);
 static char *make_token(const char *, int64_t);
+static char *make_kind(const char *, int64_t, enum token_kind);
 static void make_pem_key(const char *, char *, size_t);
 
 static void
@@ -47,9 +49,15 @@ make_pem_key(const char *bits, char *entry, size_t size)
 static char *
 make_token(const char *secret_entry, int64_t from_now)
 {
+	return (make_kind(secret_entry, from_now, TOKEN_ACCESS));
+}
+
+static char *
+make_kind(const char *secret_entry, int64_t from_now, enum token_kind kind)
+{
 	char *environment[] = {strdup(secret_entry), NULL};
 	const struct token_request request = {
-	    .subject = "cosmo", .subject_len = 5};
+	    .kind = kind, .subject = "cosmo", .subject_len = 5};
 	char error[CONFIG_ERROR_MAX], key_error[KEY_ERROR_MAX], *token;
 	int64_t seconds = clock_now(&clock_system) + from_now;
 	struct token_policy policy = {.clock = clock_fixed(&seconds)};
@@ -63,7 +71,7 @@ make_token(const char *secret_entry, int64_t from_now)
 	    key = key_from_config(&config, key_error), "%s", key_error);
 	policy.key = key;
 	policy.config = &config;
-	cr_assert_eq(token_issue(&policy, &request, &token), ERR_NONE);
+	cr_assert_eq(token_issue(&policy, &request, &token, NULL), ERR_NONE);
 	key_free(key);
 	config_free(&config);
 	free(environment[0]);
@@ -148,6 +156,69 @@ Test(ctl_token, json_holds_the_parts_and_the_verdict)
 	run_free(&r);
 	free(token);
 	free(old);
+}
+
+Test(ctl_token, either_kind_is_accepted_and_told)
+{
+	char *access = make_token("JWT_SECRET_KEY=" SECRET, 0);
+	char *refresh = make_kind("JWT_SECRET_KEY=" SECRET, 0, TOKEN_REFRESH);
+
+	ctl_expect(0, "as an access token", "token", "inspect", access);
+	ctl_expect(0, "as a refresh token", "token", "inspect", refresh);
+	ctl_expect(
+	    0, "\"kind\": \"refresh\"", "token", "inspect", "--json", refresh);
+	ctl_expect(
+	    0, "\"kind\": \"access\"", "token", "inspect", "--json", access);
+	free(access);
+	free(refresh);
+}
+
+/* Note in the service's database that a token has been taken back. */
+static void
+note_revoked(const char *token)
+{
+	struct store_revocation row = {
+	    .kind = STORE_REVOKE_TOKEN, .until = STORE_FOREVER};
+	char path[SERVER_PATH_MAX + 16], error[STORE_ERROR_MAX], *text;
+	const char *id;
+	struct store *store;
+	jdoc *parts;
+
+	text = token_describe(token, strlen(token));
+	parts = jdoc_parse(text, strlen(text), 0, error);
+	id = jdoc_string(
+	    jdoc_member(jdoc_member(parts, "payload"), "jti"), &row.key_len);
+	cr_assert_not_null(id);
+	memcpy(row.key, id, row.key_len);
+	(void)snprintf(path, sizeof(path), "%s/corgi.db", ctl_data);
+	cr_assert_eq(
+	    store_open_sqlite(path, &store, error), STORE_OK, "%s", error);
+	cr_assert_eq(store_revocation_add(store, &row), STORE_OK);
+	store_close(store);
+	jdoc_free(parts);
+	free(text);
+}
+
+Test(ctl_token, a_revoked_token_is_refused_and_an_unreadable_list_reported)
+{
+	char *gone = make_token("JWT_SECRET_KEY=" SECRET, 0);
+	char *good = make_token("JWT_SECRET_KEY=" SECRET, 0);
+	char path[SERVER_PATH_MAX + 16];
+	FILE *file;
+
+	cr_assert_eq(mkdir(ctl_data, 0700), 0);
+	ctl_expect(0, "Accepted", "token", "inspect", gone);
+	note_revoked(gone);
+	ctl_expect(1, "Token has been revoked", "token", "inspect", gone);
+	ctl_expect(0, "Accepted", "token", "inspect", good);
+
+	(void)snprintf(path, sizeof(path), "%s/corgi.db", ctl_data);
+	cr_assert_not_null(file = fopen(path, "w"));
+	(void)fputs("this is no database at all", file);
+	(void)fclose(file);
+	ctl_expect(1, "revocations cannot be read", "token", "inspect", good);
+	free(gone);
+	free(good);
 }
 
 /* The service keeps a secret that it made itself in the data folder. */

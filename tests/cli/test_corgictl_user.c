@@ -2,14 +2,10 @@
  * corgictl user: what reaches the database, and what every refusal says. The
  * database is looked at through the library, as the service does.
  */
-#include "ctl.h"
+#include "ctl_store.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "auth/account.h"
-#include "base/jdoc.h"
-#include "base/secret.h"
 
 static enum error_code log_in(const char *, const char *, size_t);
 
@@ -20,16 +16,13 @@ log_in(const char *name, const char *password, size_t len)
 {
 	const struct config config = {
 	    .argon2_memory_kib = 64, .argon2_passes = 1};
-	char path[SERVER_PATH_MAX + 16], error[STORE_ERROR_MAX];
 	struct account_service service;
 	struct store_user user;
 	enum error_code code;
 	struct store *s;
 
-	cr_assert_eq(secret_init(), 0);
+	s = ctl_store_in(ctl_data);
 	cr_assert_eq(account_service_init(&service, &config, clock_system), 0);
-	(void)snprintf(path, sizeof(path), "%s/corgi.db", ctl_data);
-	cr_assert_eq(store_open_sqlite(path, &s, error), STORE_OK, "%s", error);
 	code = account_login(
 	    &service, s, name, strlen(name), password, len, &user);
 	store_close(s);
@@ -48,10 +41,10 @@ Test(ctl_user, a_password_is_one_line_with_every_byte_of_it)
 {
 	struct run_result r;
 
-	r = ctl_input("a\0b \nsecond\n", 12, "user", "add", "n", NULL);
+	r = ctl_input("a\0bcdefg \nsecond\n", 17, "user", "add", "n", NULL);
 	cr_expect_eq(r.status, 0, "%s", r.out);
 	run_free(&r);
-	cr_expect_eq(log_in("n", "a\0b ", 4), ERR_NONE);
+	cr_expect_eq(log_in("n", "a\0bcdefg ", 9), ERR_NONE);
 	cr_expect_eq(log_in("n", "a", 1), ERR_CREDENTIALS);
 	ctl_add("m", "no line end");
 	cr_expect_eq(log_in("m", "no line end", 11), ERR_NONE);
@@ -62,7 +55,7 @@ Test(ctl_user, the_data_folder_is_made_for_its_owner_alone)
 	struct stat st;
 
 	cr_expect_eq(stat(ctl_data, &st), -1);
-	ctl_add("cosmo", "p\n");
+	ctl_add("cosmo", "space-corgi\n");
 	cr_assert_eq(stat(ctl_data, &st), 0);
 	cr_expect_eq(st.st_mode & 07777, 0700);
 }
@@ -75,27 +68,31 @@ Test(ctl_user, only_adding_makes_a_folder_or_a_database)
 	ctl_expect(1, "there is no database", "user", "passwd", "cosmo");
 	ctl_expect(1, "there is no database", "user", "delete", "x", "--yes");
 	cr_expect_eq(stat(ctl_data, &st), -1);
-	ctl_add("cosmo", "p\n");
+	ctl_add("cosmo", "space-corgi\n");
 	ctl_expect(0, "cosmo", "user", "list");
 }
 
-Test(ctl_user, a_refused_name_or_password_leaves_nothing_behind)
+Test(ctl_user, a_refused_name_password_or_role_leaves_nothing_behind)
 {
-	static const char *const bad[] = {"", "\n", "\xff\n"};
+	static const char *const bad[] = {
+	    "", "\n", "short\n", "\xff-space-corgi\n", "cosmology\n"};
 	struct run_result r;
 	struct stat st;
 	size_t i;
 
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		r = ctl_input(
-		    bad[i], strlen(bad[i]), "user", "add", "cosmo", NULL);
-		ctl_expect_of(r, 1, "the password is", __LINE__);
+		    bad[i], strlen(bad[i]), "user", "add", "cosmology", NULL);
+		ctl_expect_of(r, 1, "password is", __LINE__);
 		cr_expect_eq(stat(ctl_data, &st), -1, "%zu", i);
 	}
-	r = ctl_input("p\n", 2, "user", "add", "\xff", NULL);
+	r = ctl_input("space-corgi\n", 12, "user", "add", "\xff", NULL);
 	ctl_expect_of(r, 2, "a name is", __LINE__);
+	r = ctl_input("space-corgi\n", 12, "user", "add", "cosmo", "--roles",
+	    "no blank", NULL);
+	ctl_expect_of(r, 2, "roles are", __LINE__);
 	cr_expect_eq(stat(ctl_data, &st), -1);
-	ctl_add("cosmo", "p\n");
+	ctl_add("cosmo", "space-corgi\n");
 	cr_expect_eq(stat(ctl_data, &st), 0);
 }
 
@@ -103,67 +100,92 @@ Test(ctl_user, a_taken_name_is_4_and_its_password_stays)
 {
 	struct run_result r;
 
-	ctl_add("cosmo", "first\n");
-	r = ctl_input("second\n", 7, "user", "add", "cosmo", NULL);
+	ctl_add("cosmo", "first-corgi\n");
+	r = ctl_input("second-corgi\n", 13, "user", "add", "cosmo", NULL);
 	ctl_expect_of(r, 4, "already", __LINE__);
-	cr_expect_eq(log_in("cosmo", "first", 5), ERR_NONE);
+	cr_expect_eq(log_in("cosmo", "first-corgi", 11), ERR_NONE);
 }
 
 Test(ctl_user, an_unknown_name_is_3)
 {
 	struct run_result r;
 
-	ctl_add("cosmo", "p\n");
-	r = ctl_input("q\n", 2, "user", "passwd", "cosm", NULL);
+	ctl_add("cosmo", "space-corgi\n");
+	r = ctl_input("other-corgi\n", 12, "user", "passwd", "cosm", NULL);
 	ctl_expect_of(r, 3, "no account \"cosm\"", __LINE__);
 	ctl_expect(3, "no account \"cosm\"", "user", "delete", "cosm", "--yes");
-	cr_expect_eq(log_in("cosmo", "p", 1), ERR_NONE);
+	cr_expect_eq(log_in("cosmo", "space-corgi", 11), ERR_NONE);
 }
 
 Test(ctl_user, a_changed_password_counts_at_once)
 {
 	struct run_result r;
 
-	ctl_add("cosmo", "old\n");
-	r = ctl_input("new\n", 4, "user", "passwd", "cosmo", NULL);
+	ctl_add("cosmo", "older-corgi\n");
+	r = ctl_input("newer-corgi\n", 12, "user", "passwd", "cosmo", NULL);
 	cr_expect_eq(r.status, 0, "%s", r.out);
 	run_free(&r);
-	cr_expect_eq(log_in("cosmo", "new", 3), ERR_NONE);
-	cr_expect_eq(log_in("cosmo", "old", 3), ERR_CREDENTIALS);
+	cr_expect_eq(log_in("cosmo", "newer-corgi", 11), ERR_NONE);
+	cr_expect_eq(log_in("cosmo", "older-corgi", 11), ERR_CREDENTIALS);
 }
 
 Test(ctl_user, deleting_needs_a_yes_where_nobody_can_be_asked)
 {
 	struct run_result r;
 
-	ctl_add("cosmo", "p\n");
+	ctl_add("cosmo", "space-corgi\n");
 	r = ctl_input("y\n", 2, "user", "delete", "cosmo", NULL);
 	ctl_expect_of(r, 2, "--yes", __LINE__);
-	cr_expect_eq(log_in("cosmo", "p", 1), ERR_NONE);
+	cr_expect_eq(log_in("cosmo", "space-corgi", 11), ERR_NONE);
 	cr_expect_eq(ctl_status("user", "delete", "cosmo", "--yes"), 0);
-	cr_expect_eq(log_in("cosmo", "p", 1), ERR_CREDENTIALS);
+	cr_expect_eq(log_in("cosmo", "space-corgi", 11), ERR_CREDENTIALS);
 }
 
-Test(ctl_user, passwords_beyond_the_limits_are_refused)
+/* The words are those of the service's own answers. */
+Test(ctl_user, what_is_wrong_with_a_password_is_said)
+{
+	static const struct {
+		const char *text;
+		enum password_fault fault;
+	} rows[] = {
+	    {"short", PASSWORD_TOO_SHORT},
+	    {"space\xff"
+	     "corgi",
+		PASSWORD_NOT_UTF8},
+	    {"password", PASSWORD_COMMON},
+	    {"CosmoCosmo", PASSWORD_IS_NAME},
+	};
+	struct run_result r;
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		r = ctl_input(rows[i].text, strlen(rows[i].text), "user", "add",
+		    "cosmocosmo", NULL);
+		ctl_expect_of(
+		    r, 1, password_fault_text(rows[i].fault), __LINE__);
+	}
+	r = ctl_input("", 0, "user", "add", "n", NULL);
+	ctl_expect_of(r, 1, "empty", __LINE__);
+}
+
+Test(ctl_user, the_longest_password_is_taken_whole_and_no_longer_one)
 {
 	char longest[PASSWORD_MAX + 2];
 	struct run_result r;
+	size_t i;
 
-	memset(longest, 'p', sizeof(longest));
-	r = ctl_input("\n", 1, "user", "add", "n", NULL);
-	ctl_expect_of(r, 1, "empty", __LINE__);
-	r = ctl_input("", 0, "user", "add", "n", NULL);
-	ctl_expect_of(r, 1, "empty", __LINE__);
-	r = ctl_input("\xff\n", 2, "user", "add", "n", NULL);
-	ctl_expect_of(r, 1, "UTF-8", __LINE__);
+	for (i = 0; i < PASSWORD_MAX; i += 4)
+		(void)memcpy(longest + i, "\xf0\x9f\x90\x95", 4);
+	longest[PASSWORD_MAX] = 'p';
 	longest[PASSWORD_MAX + 1] = '\n';
 	r = ctl_input(longest, sizeof(longest), "user", "add", "n", NULL);
-	ctl_expect_of(r, 1, "longer than 1024", __LINE__);
+	ctl_expect_of(r, 1, password_fault_text(PASSWORD_TOO_LONG), __LINE__);
 	longest[PASSWORD_MAX] = '\n';
 	r = ctl_input(longest, PASSWORD_MAX + 1, "user", "add", "n", NULL);
 	cr_expect_eq(r.status, 0, "%s", r.out);
 	run_free(&r);
 	cr_expect_eq(log_in("n", longest, PASSWORD_MAX), ERR_NONE);
+	cr_expect_eq(log_in("n", longest, PASSWORD_MAX - 4), ERR_CREDENTIALS);
 }
 
 Test(ctl_user, names_beyond_the_limits_are_refused)
@@ -176,10 +198,10 @@ Test(ctl_user, names_beyond_the_limits_are_refused)
 	ctl_expect(2, "1 to 255", "user", "add", "");
 	ctl_expect(2, "1 to 255", "user", "add", "\xc3");
 	name[STORE_NAME_MAX] = '\0';
-	ctl_add(name, "p\n");
-	ctl_add("\xf0\x9f\x90\x95 \xe4\xb8\xad", "p\n");
-	ctl_add("--json", "p\n");
-	cr_expect_eq(log_in("--json", "p", 1), ERR_NONE);
+	ctl_add(name, "space-corgi\n");
+	ctl_add("\xf0\x9f\x90\x95 \xe4\xb8\xad", "space-corgi\n");
+	ctl_add("--json", "space-corgi\n");
+	cr_expect_eq(log_in("--json", "space-corgi", 11), ERR_NONE);
 }
 
 /* A name must not be able to paint over another line of the list. */
@@ -192,7 +214,7 @@ Test(ctl_user, a_list_shows_no_control_characters_and_json_the_exact_name)
 	jdoc *list;
 	size_t len;
 
-	ctl_add(name, "p\n");
+	ctl_add(name, "space-corgi\n");
 	r = ctl_input(NULL, 0, "user", "list", NULL);
 	cr_expect_eq(r.status, 0);
 	cr_expect_not_null(
@@ -216,7 +238,7 @@ Test(ctl_user, a_list_shows_no_control_characters_and_json_the_exact_name)
 Test(ctl_user, a_broken_key_does_not_stand_between_an_operator_and_accounts)
 {
 	ctl_env[2] = "JWT_ALGORITHM=RS256";
-	ctl_add("cosmo", "p\n");
+	ctl_add("cosmo", "space-corgi\n");
 	ctl_expect(0, "cosmo", "user", "list");
 	ctl_env[3] = "CORGI_ARGON2_PASSES=1";
 	ctl_expect(1, "CORGI_ARGON2_PASSES", "user", "list");
@@ -227,7 +249,7 @@ Test(ctl_user, the_option_for_the_folder_goes_before_the_environment)
 	char other[SERVER_PATH_MAX + 16];
 
 	(void)snprintf(other, sizeof(other), "%s/other", ctl_folder);
-	ctl_add("cosmo", "p\n");
+	ctl_add("cosmo", "space-corgi\n");
 	ctl_expect(
 	    1, "there is no database", "user", "list", "--data-dir", other);
 	ctl_expect(0, "cosmo", "user", "list", "--data-dir", ctl_data);
@@ -241,7 +263,7 @@ Test(ctl_user, a_damaged_database_is_named_and_left_alone)
 	char path[SERVER_PATH_MAX + 16], *after;
 	size_t len;
 
-	ctl_add("cosmo", "p\n");
+	ctl_add("cosmo", "space-corgi\n");
 	(void)snprintf(path, sizeof(path), "%s/corgi.db", ctl_data);
 	file_write(path, "no database at all", 18);
 	ctl_expect(1, "corgi.db: the database is damaged", "user", "list");

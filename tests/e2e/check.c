@@ -103,7 +103,7 @@ check_house(const char *row, const struct raw_response *answer)
 		cr_expect(raw_header(answer, "allow") != NULL,
 		    "%s: 405 without Allow", row);
 	if (answer->body != NULL &&
-	    strstr(answer->body, "access_token") != NULL)
+	    strstr(answer->body, "\"access_token\":") != NULL)
 		check_header(row, answer, "cache-control", "no-store");
 }
 
@@ -143,6 +143,21 @@ check_member(const char *row, const struct raw_response *answer, int status,
 	cr_expect(json_object_size(got) == 1 && text_matches(value, text),
 	    "%s: %s, not %s: %s", row,
 	    answer->body != NULL ? answer->body : "(no answer)", name, text);
+	json_decref(got);
+}
+
+void
+check_tokens(const char *row, const struct raw_response *answer)
+{
+	json_t *got;
+
+	check_house(row, answer);
+	got = load(answer);
+	cr_expect(answer->status == 200 && json_object_size(got) == 2 &&
+		json_is_string(json_object_get(got, "access_token")) &&
+		json_is_string(json_object_get(got, "refresh_token")),
+	    "%s: %d, not two tokens: %s", row, answer->status,
+	    answer->body != NULL ? answer->body : "(no answer)");
 	json_decref(got);
 }
 

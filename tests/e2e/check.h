@@ -29,6 +29,9 @@ void check_json(const char *row, const struct raw_response *answer, int status,
 void check_member(const char *row, const struct raw_response *answer,
     int status, const char *name, const char *text);
 
+/* The house rules, 200, and a body of an access and a refresh token. */
+void check_tokens(const char *row, const struct raw_response *answer);
+
 /*
  * The house rules and a problem document (RFC 9457): its five members, status
  * the same as the answer's, detail as in check_member() (NULL: any), and the

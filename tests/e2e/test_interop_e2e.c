@@ -121,7 +121,7 @@ expect_python_takes(const char *alg, const char *key, const char *token)
 	claims = json_loads(out, 0, NULL);
 	cr_expect_str_eq(
 	    json_string_value(json_object_get(claims, "sub")), "cosmo");
-	cr_expect(json_object_size(claims) == 8, "%s: %s", alg, out);
+	cr_expect(json_object_size(claims) == 9, "%s: %s", alg, out);
 	json_decref(claims);
 	free(out);
 }

@@ -98,7 +98,7 @@ login_and_guarded(int version)
 	text = login_request("");
 	(void)raw_exchange_text(port, text, &answer);
 	tls_check_hsts("login", &answer);
-	check_member("login", &answer, 200, "access_token", "*");
+	check_tokens("login", &answer);
 	raw_response_free(&answer);
 	free(text);
 	token = http_token(server_port(t.s));
@@ -144,8 +144,7 @@ pipelined(int version)
 	for (i = 0; i < n; i++) {
 		tls_check_hsts("pipelined", &answers[i]);
 		if (i == 0)
-			check_member(
-			    "first", &answers[i], 200, "access_token", "*");
+			check_tokens("first", &answers[i]);
 		else if (i == 21)
 			check_member("last", &answers[i], 404, "error", "*");
 		else
@@ -181,7 +180,7 @@ in_cuts(int version)
 			cr_expect(raw_send_cuts(r, text, strlen(text), 1, 200));
 		cr_expect(raw_read(r, false, &answer) == RAW_OK);
 		tls_check_hsts("login", &answer);
-		check_member("login", &answer, 200, "access_token", "*");
+		check_tokens("login", &answer);
 		raw_response_free(&answer);
 		cr_expect(raw_send_text(r, GET "\r\n"));
 		cr_expect(raw_read(r, false, &answer) == RAW_OK);
@@ -310,7 +309,7 @@ half_closed(int version)
 	raw_half_close(r);
 	cr_expect(raw_read(r, false, &answer) == RAW_OK, "no answer");
 	tls_check_hsts("login", &answer);
-	check_member("login", &answer, 200, "access_token", "*");
+	check_tokens("login", &answer);
 	raw_response_free(&answer);
 	cr_expect(raw_read_close(r, NULL), "not closed");
 	raw_close(r);
@@ -415,7 +414,7 @@ drained(int version)
 	cr_expect(kill(server_pid(t.s), SIGTERM) == 0);
 	cr_expect(raw_read(r, false, &answer) == RAW_OK, "no answer");
 	tls_check_hsts("login", &answer);
-	check_member("login", &answer, 200, "access_token", "*");
+	check_tokens("login", &answer);
 	check_header("login", &answer, "Connection", "close");
 	raw_response_free(&answer);
 	cr_expect(raw_read_close(r, NULL));

@@ -64,21 +64,23 @@ Test(users, changes_by_corgictl_count_at_once)
 	struct server *s = suite_start("flask");
 	char *token;
 
-	cr_expect(login(s, "laika", "first") == 401);
-	cr_expect(ctl(s, "first", 5, "add", "laika", NULL) == 0);
-	cr_expect(login(s, "laika", "first") == 200);
-	cr_expect(login(s, "laika", "second") == 401);
-	cr_expect(ctl(s, "first", 5, "add", "laika", NULL) == 4);
-	cr_expect(ctl(s, "second", 6, "passwd", "laika", NULL) == 0);
-	cr_expect(login(s, "laika", "first") == 401);
-	cr_expect(login(s, "laika", "second") == 200);
+	cr_expect(login(s, "laika", "first-one") == 401);
+	cr_expect(ctl(s, "first-one", 9, "add", "laika", NULL) == 0);
+	cr_expect(login(s, "laika", "first-one") == 200);
+	cr_expect(login(s, "laika", "second-one") == 401);
+	cr_expect(ctl(s, "first-one", 9, "add", "laika", NULL) == 4);
+	cr_expect(ctl(s, "second-one", 10, "passwd", "laika", NULL) == 0);
+	cr_expect(login(s, "laika", "first-one") == 401);
+	cr_expect(login(s, "laika", "second-one") == 200);
 	token = http_token_for(server_port(s),
-	    "{\"username\": \"laika\", \"password\": \"second\"}");
-	cr_expect(ctl(s, NULL, 0, "delete", "laika", "--yes") == 0);
-	cr_expect(login(s, "laika", "second") == 401);
-	cr_expect(ctl(s, NULL, 0, "delete", "laika", "--yes") == 3);
+	    "{\"username\": \"laika\", \"password\": \"second-one\"}");
 	cr_expect(
 	    http_get_token(server_port(s), "/protected", token, NULL) == 200);
+	cr_expect(ctl(s, NULL, 0, "delete", "laika", "--yes") == 0);
+	cr_expect(login(s, "laika", "second-one") == 401);
+	cr_expect(ctl(s, NULL, 0, "delete", "laika", "--yes") == 3);
+	cr_expect(
+	    http_get_token(server_port(s), "/protected", token, NULL) == 401);
 	cr_expect(login(s, DEMO_USER, DEMO_PASSWORD) == 200);
 	free(token);
 	server_stop(s);
@@ -87,32 +89,32 @@ Test(users, changes_by_corgictl_count_at_once)
 /* Compared whole: nothing is cut, trimmed, folded or normalised. */
 Test(users, names_and_passwords_of_any_text_are_compared_whole)
 {
-	static const char nul[] = "a\0b";
-	static const char composed[] = "gar\xc3\xa7on";
-	static const char decomposed[] = "garc\xcc\xa7on";
+	static const char nul[] = "before\0b";
+	static const char composed[] = "gar\xc3\xa7on de laika";
+	static const char decomposed[] = "garc\xcc\xa7on de laika";
 	struct server *s = suite_start("flask");
 	char *text;
 
-	cr_assert(ctl(s, nul, 3, "add", "nul", NULL) == 0);
-	cr_expect(login(s, "nul", "a\\u0000b") == 200);
-	cr_expect(login(s, "nul", "a") == 401);
-	cr_expect(login(s, "nul", "a\\u0000") == 401);
-	cr_expect(login(s, "nul", "a\\u0000c") == 401);
+	cr_assert(ctl(s, nul, 8, "add", "nul", NULL) == 0);
+	cr_expect(login(s, "nul", "before\\u0000b") == 200);
+	cr_expect(login(s, "nul", "before") == 401);
+	cr_expect(login(s, "nul", "before\\u0000") == 401);
+	cr_expect(login(s, "nul", "before\\u0000c") == 401);
 
-	cr_assert(
-	    ctl(s, composed, sizeof(composed) - 1, "add", composed, NULL) == 0);
-	cr_expect(login(s, composed, composed) == 200);
-	cr_expect(login(s, "gar\\u00e7on", "gar\\u00e7on") == 200);
-	cr_expect(login(s, decomposed, composed) == 401);
-	cr_expect(login(s, composed, decomposed) == 401);
-	cr_expect(ctl(s, decomposed, sizeof(decomposed) - 1, "add", decomposed,
+	cr_assert(ctl(s, composed, sizeof(composed) - 1, "add", "gar\xc3\xa7on",
 		      NULL) == 0);
-	cr_expect(login(s, decomposed, decomposed) == 200);
+	cr_expect(login(s, "gar\xc3\xa7on", composed) == 200);
+	cr_expect(login(s, "gar\\u00e7on", "gar\\u00e7on de laika") == 200);
+	cr_expect(login(s, "garc\xcc\xa7on", composed) == 401);
+	cr_expect(login(s, "gar\xc3\xa7on", decomposed) == 401);
+	cr_expect(ctl(s, decomposed, sizeof(decomposed) - 1, "add",
+		      "garc\xcc\xa7on", NULL) == 0);
+	cr_expect(login(s, "garc\xcc\xa7on", decomposed) == 200);
 
-	cr_assert(ctl(s, " x ", 3, "add", " pad ", NULL) == 0);
-	cr_expect(login(s, " pad ", " x ") == 200);
-	cr_expect(login(s, "pad", " x ") == 401);
-	cr_expect(login(s, " pad ", "x") == 401);
+	cr_assert(ctl(s, " padded ", 8, "add", " pad ", NULL) == 0);
+	cr_expect(login(s, " pad ", " padded ") == 200);
+	cr_expect(login(s, "pad", " padded ") == 401);
+	cr_expect(login(s, " pad ", "padded") == 401);
 
 	/* 128 letters that differ in the last one alone. */
 	text = text_repeat("p", 128);
@@ -130,26 +132,31 @@ Test(users, longer_than_the_limits_never_matches)
 	struct server *s = suite_start("flask");
 	char *text;
 
-	text = text_repeat("p", 1024);
-	cr_expect(ctl(s, text, 1024, "add", "fits", NULL) == 0);
+	text = text_repeat("\xc3\xa7", 256);
+	cr_expect(ctl(s, text, 512, "add", "fits", NULL) == 0);
 	cr_expect(login(s, "fits", text) == 200);
+	text[511] = '\xa8';
+	cr_expect(login(s, "fits", text) == 401);
+	free(text);
+	text = text_repeat("p", 257);
+	cr_expect(ctl(s, text, 257, "add", "over", NULL) != 0);
+	cr_expect(login(s, "fits", text) == 401);
 	free(text);
 	text = text_repeat("p", 1025);
-	cr_expect(ctl(s, text, 1025, "add", "over", NULL) != 0);
 	cr_expect(login(s, "fits", text) == 401);
 	free(text);
 	text = text_repeat("n", 255);
-	cr_expect(ctl(s, "x", 1, "add", text, NULL) == 0);
-	cr_expect(login(s, text, "x") == 200);
+	cr_expect(ctl(s, "space-dog", 9, "add", text, NULL) == 0);
+	cr_expect(login(s, text, "space-dog") == 200);
 	free(text);
 	text = text_repeat("n", 256);
-	cr_expect(ctl(s, "x", 1, "add", text, NULL) != 0);
-	cr_expect(login(s, text, "x") == 401);
+	cr_expect(ctl(s, "space-dog", 9, "add", text, NULL) != 0);
+	cr_expect(login(s, text, "space-dog") == 401);
 	free(text);
 	server_stop(s);
 }
 
-/* Everything but the time of day is the same. */
+/* Everything is the same but the time of day, and the id of each request. */
 Test(users, unknown_user_and_wrong_password_get_the_same_bytes)
 {
 	struct raw_response unknown, wrong;
@@ -165,7 +172,8 @@ Test(users, unknown_user_and_wrong_password_get_the_same_bytes)
 	cr_expect_str_eq(unknown.body, wrong.body);
 	for (i = 0; i < unknown.nfields && i < wrong.nfields; i++) {
 		cr_expect_str_eq(unknown.fields[i].name, wrong.fields[i].name);
-		if (strcmp(unknown.fields[i].name, "Date") != 0)
+		if (strcmp(unknown.fields[i].name, "Date") != 0 &&
+		    strcmp(unknown.fields[i].name, "X-Request-Id") != 0)
 			cr_expect_str_eq(
 			    unknown.fields[i].value, wrong.fields[i].value);
 	}
@@ -255,10 +263,48 @@ expect_unavailable(const char *row, const struct raw_response *answer, bool rfc)
 	cr_expect(value != NULL && atoi(value) > 0, "%s: Retry-After", row);
 }
 
-/* Writers are held up, readers are not: a login needs no lock of its own. */
-Test(users, logins_go_on_while_another_program_writes)
+/* A login writes its session and waits for another writer; whoever needs no
+ * more than to read is answered meanwhile. */
+Test(users, logins_wait_for_another_program_that_writes_and_go_on)
 {
 	struct server *s = suite_start("flask");
+	int port = server_port(s);
+	struct raw_response answer;
+	struct raw *r = raw_connect(port);
+	sqlite3 *db;
+	char *path, *text, *token = tok_good();
+
+	path = text_of("%s/corgi.db", server_data_dir(s));
+	cr_assert(sqlite3_open(path, &db) == SQLITE_OK);
+	(void)sqlite3_busy_timeout(db, 5000);
+	cr_assert(
+	    sqlite3_exec(db, "BEGIN EXCLUSIVE", NULL, NULL, NULL) == SQLITE_OK);
+	text = text_of("POST /login HTTP/1.1\r\nHost: localhost\r\n"
+		       "Content-Type: application/json\r\n"
+		       "Content-Length: %zu\r\n\r\n%s",
+	    strlen(DEMO_LOGIN), DEMO_LOGIN);
+	cr_expect(raw_send_text(r, text));
+	cr_expect(http_get_token(port, "/protected", token, NULL) == 200);
+	cr_expect(login(s, DEMO_USER, "x") == 401);
+	cr_assert(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL) == SQLITE_OK);
+	raw_set_wait(r, 20000);
+	cr_expect(raw_read(r, false, &answer) == RAW_OK);
+	check_tokens("login", &answer);
+	raw_response_free(&answer);
+	raw_close(r);
+	(void)sqlite3_close(db);
+	free(token);
+	free(text);
+	free(path);
+	server_stop(s);
+}
+
+/* No session without its row: then the login fails, and says when to come
+ * back. */
+Test(users, login_whose_session_cannot_be_kept_is_503)
+{
+	struct server *s = suite_start("flask");
+	struct raw_response answer;
 	sqlite3 *db;
 	char *path;
 
@@ -267,9 +313,11 @@ Test(users, logins_go_on_while_another_program_writes)
 	(void)sqlite3_busy_timeout(db, 5000);
 	cr_assert(
 	    sqlite3_exec(db, "BEGIN EXCLUSIVE", NULL, NULL, NULL) == SQLITE_OK);
+	(void)http_login(server_port(s), DEMO_LOGIN, &answer);
+	expect_unavailable("locked", &answer, false);
+	raw_response_free(&answer);
+	cr_assert(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL) == SQLITE_OK);
 	cr_expect(login(s, DEMO_USER, DEMO_PASSWORD) == 200);
-	cr_expect(login(s, DEMO_USER, "x") == 401);
-	(void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
 	(void)sqlite3_close(db);
 	free(path);
 	server_stop(s);

@@ -3,11 +3,13 @@
  * tried as a token as it is; one of two lines is besides signed as header and
  * payload, which gets it past the signature. Such a token may be refused for
  * many reasons, but never for its signature: that would be a payload that
- * libjwt was thought to read and does not.
+ * libjwt was thought to read and does not. What passes is read through and
+ * taken back; then it must not pass any more.
  */
 #include <string.h>
 
 #include "auth/base64url.h"
+#include "auth/revocation.h"
 #include "auth/signature.h"
 #include "auth/token.h"
 #include "base/jdoc.h"
@@ -18,6 +20,7 @@
 static struct config config;
 static int64_t now = 1700000000;
 static struct token_policy policy;
+static struct revocations *table;
 
 static void
 prepare(void)
@@ -30,11 +33,64 @@ prepare(void)
 	config.flavor = CONFIG_PROD;
 	config.algorithm = algorithm;
 	config.access_expires = 900;
+	config.refresh_expires = CONFIG_NEVER;
 	FUZZ_CHECK(secret_set(&config.secret_key, SECRET, strlen(SECRET)) == 0);
 	policy.key = key_from_config(&config, error);
 	FUZZ_CHECK(policy.key != NULL);
 	policy.config = &config;
 	policy.clock = clock_fixed(&now);
+	table = revocations_new(100);
+	FUZZ_CHECK(table != NULL);
+	policy.revocations = table;
+}
+
+/* Take back what has this name, see that it is, and give it back. */
+static void
+check_name(const struct claims *claims, enum revocation_about about,
+    const char *id, size_t len)
+{
+	struct revocation_key key;
+
+	revocation_key(table, about, id, len, &key);
+	FUZZ_CHECK(!claims_revoked(claims, &policy));
+	FUZZ_CHECK(revocations_put(table, &key, UINT32_MAX, now + 1, now) == 0);
+	FUZZ_CHECK(claims_revoked(claims, &policy));
+	FUZZ_CHECK(revocations_put(table, &key, 0, now - 10, now) == 0);
+	FUZZ_CHECK(!claims_revoked(claims, &policy));
+}
+
+static void
+check_revocation(const struct claims *claims)
+{
+	const char *id = claims_id(claims), *subject;
+	const char *session = claims_session(claims);
+	size_t len;
+
+	subject = claims_subject(claims, &len);
+	check_name(claims, REVOKED_TOKEN, id, strlen(id));
+	if (session[0] == '\0') {
+		check_name(claims, REVOKED_BEFORE, subject, len);
+		return;
+	}
+	check_name(claims, REVOKED_SESSION, session, strlen(session));
+	check_name(claims, REVOKED_VERSION, subject, len);
+}
+
+static void
+check_words(const struct claims *claims)
+{
+	const char *roles = claims_roles(claims), *csrf = claims_csrf(claims);
+	size_t len = strlen(roles);
+
+	FUZZ_CHECK(utf8_valid(roles, len) && utf8_valid(csrf, strlen(csrf)));
+	FUZZ_CHECK(len == 0 || (roles[0] != ' ' && roles[len - 1] != ' '));
+	FUZZ_CHECK(strstr(roles, "  ") == NULL);
+	FUZZ_CHECK(!claims_has_role(claims, ""));
+	FUZZ_CHECK(strchr(roles, ' ') != NULL || len == 0 ||
+	    claims_has_role(claims, roles));
+	FUZZ_CHECK(strlen(claims_session(claims)) <= UUID_LEN);
+	(void)claims_version(claims);
+	FUZZ_CHECK(!claims_recent(claims, INT64_MAX) || claims_fresh(claims));
 }
 
 /* Verify, and ask claims for all they hold. */
@@ -48,7 +104,8 @@ verify(const char *token, size_t len)
 	char text[512], *json;
 	size_t n;
 
-	code = token_verify(&policy, token, len, &claims, &fault);
+	code = token_verify(
+	    &policy, TOKEN_ACCESS | TOKEN_REFRESH, token, len, &claims, &fault);
 	FUZZ_CHECK((code == ERR_NONE) == (claims != NULL));
 	FUZZ_CHECK(code == fault.code);
 	if (claims == NULL) {
@@ -62,7 +119,8 @@ verify(const char *token, size_t len)
 	FUZZ_CHECK(claims_id(claims) != NULL);
 	subject = claims_subject(claims, &n);
 	FUZZ_CHECK(utf8_valid(subject, n));
-	(void)claims_fresh(claims);
+	check_words(claims);
+	check_revocation(claims);
 	json = claims_json(claims);
 	FUZZ_CHECK(json != NULL);
 	free(json);

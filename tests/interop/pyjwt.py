@@ -12,6 +12,7 @@ Lines are fields between tabs. Subjects are in hexadecimal.
 import base64
 import hashlib
 import hmac
+import itertools
 import json
 import os
 import sys
@@ -22,6 +23,9 @@ import jwt
 
 ALGORITHMS = ("HS256", "HS384", "HS512", "RS256", "RS384", "RS512",
               "ES256", "ES384", "ES512")
+KINDS = ("access", "refresh")
+LIVES = {"access": 900, "refresh": 86400}
+OWN_CLAIMS = ("fresh", "iat", "jti", "type", "sub", "nbf", "csrf", "exp")
 SUBJECTS = ("cosmo", "", " ", 'a"b\\c\n\x01', "Körgi 🐕", "a\0b", "x" * 3000)
 
 
@@ -36,19 +40,20 @@ def write_lines(folder, name, lines):
 
 
 def issue(folder):
-    """Tokens with the claims that create_access_token() puts in."""
+    """Tokens with the claims that create_access_token() and
+    create_refresh_token() put in."""
     lines = []
     for algorithm in ALGORITHMS:
         key = read(folder, algorithm + ".key")
-        for subject in SUBJECTS:
+        for kind, subject in itertools.product(KINDS, SUBJECTS):
             now = int(time.time())
             claims = {
                 "fresh": False, "iat": now, "jti": str(uuid.uuid4()),
-                "type": "access", "sub": subject, "nbf": now,
-                "csrf": str(uuid.uuid4()), "exp": now + 900,
+                "type": kind, "sub": subject, "nbf": now,
+                "csrf": str(uuid.uuid4()), "exp": now + LIVES[kind],
             }
             token = jwt.encode(claims, key, algorithm, headers=None)
-            lines.append((algorithm, subject.encode().hex(), token))
+            lines.append((algorithm, kind, subject.encode().hex(), token))
     write_lines(folder, "issued", lines)
 
 
@@ -57,19 +62,19 @@ def accept(folder):
     failures = 0
     seen = set()
     for line in read(folder, "tokens").decode().splitlines():
-        algorithm, subject, token = line.split("\t")
+        algorithm, kind, subject, session, token = line.split("\t")
         key = read(folder, algorithm + ".pub")
         try:
-            claims = flask_decode(token, key, algorithm)
+            claims = flask_decode(token, key, algorithm, kind)
             header = jwt.get_unverified_header(token)
             assert header == {"alg": algorithm, "typ": "JWT"}, header
             assert claims["sub"] == bytes.fromhex(subject).decode()
-            assert claims["exp"] - claims["iat"] == 900
+            assert claims["exp"] - claims["iat"] == LIVES[kind]
             assert claims["nbf"] == claims["iat"]
-            assert claims["type"] == "access" and claims["fresh"] is False
+            assert claims["type"] == kind and claims["fresh"] is False
             assert str(uuid.UUID(claims["jti"], version=4)) == claims["jti"]
             assert str(uuid.UUID(claims["csrf"], version=4)) == claims["csrf"]
-            assert len(claims) == 8
+            assert further(claims) == expected(kind, session), claims
         except (AssertionError, KeyError, Refused, jwt.PyJWTError) as error:
             print(f"{algorithm}: {error!r}: {token}", file=sys.stderr)
             failures += 1
@@ -80,12 +85,27 @@ def accept(folder):
     return failures
 
 
+def further(claims):
+    """What is beside Flask-JWT-Extended's own claims."""
+    return {name: value for name, value in claims.items()
+            if name not in OWN_CLAIMS}
+
+
+def expected(kind, session):
+    if not session:
+        return {}
+    if kind == "refresh":
+        return {"sid": session}
+    return {"sid": session, "ver": 3, "roles": ["admin", "editor"]}
+
+
 class Refused(Exception):
     """A refusal of Flask-JWT-Extended's own."""
 
 
-def flask_decode(token, key, algorithm):
-    """What is asked of an access token, in the order in which it is asked."""
+def flask_decode(token, key, algorithm, kind):
+    """What is asked of a token of a kind, in the order in which it is
+    asked."""
     jwt.decode(token, algorithms=[algorithm],
                options={"verify_signature": False})
     jwt.get_unverified_header(token)
@@ -102,7 +122,10 @@ def flask_decode(token, key, algorithm):
         raise Refused("Missing claim: sub")
     if expired:
         raise Refused("Token has expired")
-    if claims.get("type") == "refresh":
+    is_refresh = claims.get("type") == "refresh"
+    if kind == "refresh" and not is_refresh:
+        raise Refused("Only refresh tokens are allowed")
+    if kind == "access" and is_refresh:
         raise Refused("Only non-refresh tokens are allowed")
     return claims
 
@@ -199,13 +222,14 @@ def crafted(key):
 def verdicts(folder):
     key = read(folder, "HS256.key")
     lines = []
-    for token in crafted(key):
+    for token, kind in itertools.product(crafted(key), KINDS):
         try:
-            flask_decode(token, key, "HS256")
+            flask_decode(token, key, "HS256", kind)
             verdict = ""
         except (Refused, jwt.PyJWTError) as error:
             verdict = str(error)
-        lines.append((verdict.encode("ascii", "replace").decode(), token))
+        verdict = verdict.encode("ascii", "replace").decode()
+        lines.append((verdict, kind, token))
     write_lines(folder, "verdicts", lines)
 
 

@@ -1,12 +1,17 @@
 """What to ask, and which documented answer it must get."""
 
+import http.cookies
 import json
 import os
+import secrets
 
 import client
 
 JSON = {"Content-Type": "application/json"}
 GUARDED = ("/protected", "/secure-data")
+
+# Paths whose 400 is about the body before all.
+OWN_400 = ("/login", "/password", "/register")
 
 
 class Case:
@@ -16,7 +21,8 @@ class Case:
                  example=None, rfc_status=None, raw=None):
         self.name = name
         self.method = method
-        self.path = path
+        self.target = path
+        self.path = path.partition("?")[0]
         self.status = status
         self.rfc_status = rfc_status
         self.example = example if method not in ("HEAD", "OPTIONS") else None
@@ -27,7 +33,7 @@ class Case:
     def send(self):
         if self.raw is not None:
             return client.ask_raw(self.method, self.raw)
-        return client.ask(self.method, self.path, self.headers, self.body)
+        return client.ask(self.method, self.target, self.headers, self.body)
 
 
 def credentials():
@@ -35,11 +41,12 @@ def credentials():
             "password": os.environ.get("DEMO_PASSWORD", "space-corgi")}
 
 
-def login(name, status, body, example=None, media="application/json"):
+def login(name, status, body, example=None, media="application/json",
+          path="/login"):
     if not isinstance(body, bytes):
         body = json.dumps(body).encode()
     headers = {"Content-Type": media} if media else {}
-    return Case(name, "POST", "/login", status, headers=headers, body=body,
+    return Case(name, "POST", path, status, headers=headers, body=body,
                 example=example)
 
 
@@ -68,6 +75,181 @@ def login_cases():
     yield Case("a wrong method", "GET", "/login", 405, example="method")
 
 
+class Session:
+    """A login of its own."""
+
+    def __init__(self):
+        answer = client.ask("POST", "/login", JSON,
+                            json.dumps(credentials()).encode())
+        self.access = answer.json["access_token"]
+        self.refresh = answer.json["refresh_token"]
+
+
+class CookieSession:
+    """The same in cookies."""
+
+    def __init__(self):
+        answer = client.ask("POST", "/login?cookies=1", JSON,
+                            json.dumps(credentials()).encode())
+        jar = http.cookies.SimpleCookie()
+        for line in answer.headers.get_all("Set-Cookie"):
+            jar.load(line)
+        self.values = {name: morsel.value for name, morsel in jar.items()}
+
+    def headers(self, kind, csrf=True):
+        headers = {"Cookie": "%s_token_cookie=%s" % (
+            kind, self.values[kind + "_token_cookie"])}
+        if csrf:
+            headers["X-CSRF-TOKEN"] = self.values["csrf_%s_token" % kind]
+        return headers
+
+
+def bearer(token):
+    return {"Authorization": "Bearer " + token}
+
+
+def ended():
+    """A session that has been given back."""
+    session = Session()
+    client.ask("DELETE", "/logout", bearer(session.access))
+    return session
+
+
+def holder_cases(method, path, session, other, body=None):
+    """What every route says that takes tokens in several places. other: a
+    token of the wrong kind."""
+    headers = JSON if body else {}
+
+    def ask(name, status, more, example=None, rfc_status=None):
+        return Case(name, method, path, status, headers={**headers, **more},
+                    body=body, example=example, rfc_status=rfc_status)
+
+    kind = "refresh" if path == "/refresh" else "access"
+    yield Case("no token", method, path, 401, example="noToken")
+    yield ask("a revoked token", 401, bearer(getattr(ended(), kind)),
+              "revoked")
+    yield ask("no dots", 422, bearer("nodots"),
+              None if path == "/password" else "segments", 401)
+    if other is not None:
+        yield ask("the other kind", 422, bearer(other), "kind", 401)
+    if method in ("POST", "DELETE"):
+        yield ask("a cookie alone", 401, session.headers(kind, csrf=False),
+                  "csrf", 403)
+
+
+def session_cases():
+    def ask(name, method, path, token, example=None):
+        return Case(name, method, path, 200, headers=bearer(token),
+                    example=example)
+
+    session, cookies = Session(), CookieSession()
+    yield login("a login with cookies", 200, credentials(), "cookies",
+                path="/login?cookies=1")
+    yield ask("in the header", "POST", "/refresh", session.refresh)
+    yield Case("in the body", "POST", "/refresh", 200, headers=JSON,
+               body=json.dumps({"refresh_token": session.refresh}).encode())
+    yield from holder_cases("POST", "/refresh", cookies, session.access)
+    yield Case("in a cookie", "POST", "/refresh", 200,
+               headers=cookies.headers("refresh"), example="cookies")
+    for method in ("GET", "HEAD"):
+        yield ask("in the header", method, "/me", session.access)
+        yield from holder_cases(method, "/me", cookies, session.refresh)
+    yield from holder_cases("DELETE", "/logout", cookies, None)
+    yield from holder_cases("DELETE", "/logout-all", cookies, session.refresh)
+    yield Case("in a cookie", "DELETE", "/logout", 200,
+               headers=cookies.headers("access"), example="good")
+    yield ask("in the header", "DELETE", "/logout", session.refresh, "good")
+    yield ask("in the header", "DELETE", "/logout-all", Session().access,
+              "good")
+
+
+def change(name, status, token, body, example=None, rfc_status=None):
+    if not isinstance(body, bytes):
+        body = json.dumps(body).encode()
+    return Case(name, "POST", "/password", status,
+                headers={**JSON, **bearer(token)}, body=body, example=example,
+                rfc_status=rfc_status)
+
+
+def password_cases():
+    old = credentials()["password"]
+    new = "a quiet orbit " + secrets.token_hex(4)
+    session, cookies = Session(), CookieSession()
+    token = session.access
+    body = json.dumps({"current_password": old, "new_password": new}).encode()
+
+    yield from holder_cases(
+        "POST", "/password", cookies, session.refresh, body)
+    stale = client.ask("POST", "/refresh", bearer(session.refresh))
+    yield change("a token that is not fresh", 401, stale.json["access_token"],
+                 body, "stale")
+    yield change("half a document", 400, token, b"{", "malformed")
+    yield change("no new password", 400, token, {"current_password": old},
+                 "missing")
+    yield change("no current password", 403, token, {"new_password": new},
+                 "current")
+    yield change("a wrong one", 403, token,
+                 {"current_password": new, "new_password": new}, "current")
+    yield change("a common new one", 422, token,
+                 {"current_password": old, "new_password": "password1"},
+                 "common")
+    yield change("a short new one", 422, token,
+                 {"current_password": old, "new_password": "orbit"}, "short")
+    yield Case("a text", "POST", "/password", 415, headers={
+        "Content-Type": "text/plain", **bearer(token)}, body=b"x",
+               example="mediaType")
+    yield Case("with a cookie", "POST", "/password", 200, headers={
+        **JSON, **cookies.headers("access")}, body=body, example="cookies")
+    # And back, with a token of its own.
+    answer = client.ask("POST", "/login", JSON, json.dumps(
+        {**credentials(), "password": new}).encode())
+    yield change("back", 200, answer.json["access_token"],
+                 {"current_password": new, "new_password": old})
+
+
+def registration_is_open():
+    return client.ask("POST", "/register", JSON, b"{}").status != 404
+
+
+def register_cases(open_door):
+    name = "laika-" + secrets.token_hex(4)
+    good = {"username": name, "password": "a quiet orbit"}
+
+    def ask(words, status, body, example, media="application/json"):
+        if not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+        return Case(words, "POST", "/register", status,
+                    headers={"Content-Type": media}, body=body,
+                    example=example)
+
+    if not open_door:
+        yield ask("where there is none", 404, good, "off")
+        return
+    yield ask("half a document", 400, b"{", "malformed")
+    yield ask("no member", 400, {}, "missing")
+    yield ask("a long name", 400, dict(good, username="n" * 256), "long")
+    yield ask("a text", 415, b"x", "mediaType", "text/plain")
+    yield ask("a common password", 422, dict(good, password="password1"),
+              "common")
+    yield ask("the name as password", 422, dict(good, password=name),
+              "username")
+    yield ask("a new name", 201, good, "good")
+    yield ask("the same again", 409, good, "taken")
+
+
+def throttle_cases():
+    """The last ones of the account: it is throttled from then on."""
+    token = Session().access
+    wrong = {"current_password": "x", "new_password": "a quiet orbit"}
+    for _ in range(100):
+        answer = client.ask("POST", "/password", {**JSON, **bearer(token)},
+                            json.dumps(wrong).encode())
+        if answer.status == 429:
+            break
+    yield change("too many failures", 429, token, wrong, "throttled")
+    yield login("too many failures", 429, credentials(), "throttled")
+
+
 def guard_cases(path, token, old):
     """The same for GET and HEAD."""
     for method in ("GET", "HEAD"):
@@ -93,6 +275,8 @@ def guard_cases(path, token, old):
                   "Bearer %s.%s.%s" % (head, payload, other), "signature", 401)
         if old is not None:
             yield ask("an expired token", 401, "Bearer " + old, "expired")
+        yield ask("a revoked token", 401, "Bearer " + ended().access,
+                  "revoked")
     yield Case("a bad token", "OPTIONS", path, 200,
                headers={"Authorization": "Bearer a.b.c"})
 
@@ -104,9 +288,8 @@ def service_cases(document):
         yield Case("as it is", "HEAD", path, 200)
     for path, item in document["paths"].items():
         yield Case("as it is", "OPTIONS", path, 200)
-        if "get" in item:
-            yield Case("a wrong method", "POST", path, 405, headers=JSON,
-                       body=b"{}", example="method")
+        yield Case("a wrong method", "PUT", path, 405, headers=JSON,
+                   body=b"{}", example="method")
 
 
 def front_cases(document):
@@ -123,7 +306,7 @@ def front_cases(document):
                             raw=text.encode())
 
             yield raw("a blank before the colon", 400,
-                      None if path == "/login" else "malformed", "X : y")
+                      None if path in OWN_400 else "malformed", "X : y")
             yield raw("a body too long", 413, "tooLarge",
                       "Content-Type: application/json",
                       "Content-Length: %d" % (1 << 30))
@@ -138,9 +321,14 @@ def front_cases(document):
             yield raw("another version", 505, "version", version="2.0")
 
 
-def all_cases(document, token, old):
+def all_cases(document, old, open_door):
     yield from login_cases()
+    yield from session_cases()
+    yield from password_cases()
+    yield from register_cases(open_door)
+    token = Session().access
     for path in GUARDED:
         yield from guard_cases(path, token, old)
     yield from service_cases(document)
     yield from front_cases(document)
+    yield from throttle_cases()

@@ -56,6 +56,11 @@ def short(value):
     return text if len(text) <= 80 else text[:77] + "..."
 
 
+def is_of_type(rule, value):
+    names = [rule] if isinstance(rule, str) else rule
+    return any(TYPES[name](value) for name in names)
+
+
 def check_properties(document, _schema, rule, value, where):
     if not isinstance(value, dict):
         return []
@@ -98,7 +103,7 @@ def equal(a, b):
 
 
 KEYWORDS = {
-    "type": simple("of type", lambda rule, v: TYPES[rule](v)),
+    "type": simple("of type", is_of_type),
     "const": simple("the constant", equal),
     "pattern": simple("like", lambda rule, v: re.search(rule, v), str),
     "minLength": simple("of length", lambda rule, v: len(v) >= rule, str),
@@ -117,6 +122,7 @@ KEYWORDS = {
 # One schema, a value that fits and one that does not, for every keyword.
 PROOFS = (
     ({"type": "integer"}, 1, True),
+    ({"type": ["string", "null"]}, None, 1),
     ({"const": "a"}, "a", "A"),
     ({"pattern": "^a+$"}, "aa", "ab"),
     ({"minLength": 1}, "a", ""),

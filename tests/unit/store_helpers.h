@@ -19,6 +19,9 @@
 
 #include "store/store.h"
 
+/* The password hash of accounts of which nothing else is said. */
+#define HASH_A "$argon2id$v=19$m=19456,t=2,p=1$aaaa$bbbb"
+
 /* The folder of the running test and the database in it. Each test is a
  * process of its own. */
 static char test_folder[PATH_MAX / 2];
@@ -80,6 +83,146 @@ open_with(enum store_result (*opener)(const char *, struct store **, char *),
 	cr_expect_eq(error[0] == '\0', result == STORE_OK, "%s", error);
 	store_close(s);
 	return (result);
+}
+
+/* Add an account; *id, unless it is NULL, is filled. */
+static inline enum store_result
+add_account(struct store *s, const char *name, size_t len, const char *hash,
+    int64_t now, int64_t *id)
+{
+	enum store_result result;
+	struct store_user user;
+
+	memset(&user, 0, sizeof(user));
+	(void)memcpy(
+	    user.name, name, len < sizeof(user.name) ? len : STORE_NAME_MAX);
+	user.name_len = len;
+	(void)memcpy(user.hash, hash,
+	    strlen(hash) < sizeof(user.hash) ? strlen(hash) + 1
+					     : sizeof(user.hash));
+	user.created_at = user.updated_at = now;
+	result = store_user_add(s, &user);
+	if (result == STORE_OK && id != NULL)
+		*id = user.id;
+	return (result);
+}
+
+/* Change the account of a name in one of the ways that need nothing else. */
+static inline enum store_result
+change_account(struct store *s, const char *name, size_t len,
+    enum store_change_kind kind, int64_t now, struct store_revocation *made)
+{
+	struct store_change change = {
+	    .kind = kind, .now = now, .token_life = 900};
+	enum store_result result;
+	struct store_user user;
+
+	if ((result = store_user_find(s, name, len, &user)) != STORE_OK)
+		return (result);
+	change.user_id = user.id;
+	return (store_user_change(s, &change, made));
+}
+
+static inline enum store_result
+remove_account(struct store *s, const char *name, size_t len)
+{
+	struct store_revocation made;
+
+	return (change_account(s, name, len, STORE_DELETE_USER, 1000, &made));
+}
+
+/* An account with HASH_A; its id. */
+static inline int64_t
+have_account(struct store *s, const char *name)
+{
+	int64_t id = 0;
+
+	cr_assert_eq(add_account(s, name, strlen(name), HASH_A, 1000, &id),
+	    STORE_OK, "%s", store_error(s));
+	return (id);
+}
+
+/* What a refresh token of this name is known by. */
+static inline void
+digest_of(const char *token, uint8_t digest[STORE_DIGEST_LEN])
+{
+	size_t len = strlen(token);
+
+	memset(digest, 0, STORE_DIGEST_LEN);
+	(void)memcpy(
+	    digest, token, len < STORE_DIGEST_LEN ? len : STORE_DIGEST_LEN);
+}
+
+/* A session that began at a second, lives 1000 s from there and 5000 s at
+ * most, and has an access token of 900 s. */
+static inline struct store_session
+session_at(int64_t user_id, const char *id, int64_t at)
+{
+	struct store_session session;
+
+	memset(&session, 0, sizeof(session));
+	(void)snprintf(session.id, sizeof(session.id), "%s", id);
+	(void)snprintf(session.client, sizeof(session.client), "127.0.0.1");
+	session.user_id = user_id;
+	session.created_at = session.refreshed_at = at;
+	session.expires_at = at + 1000;
+	session.ends_at = at + 5000;
+	session.access_until = at + 900;
+	return (session);
+}
+
+/* Begin such a session with a refresh token. */
+static inline void
+have_session(struct store *s, int64_t user_id, const char *id, int64_t at,
+    const char *token)
+{
+	struct store_session session = session_at(user_id, id, at);
+	uint8_t digest[STORE_DIGEST_LEN];
+	struct store_revocation made;
+	struct store_user user;
+
+	digest_of(token, digest);
+	cr_assert_eq(
+	    store_session_add(s, &session, HASH_A, digest, 0, &user, &made),
+	    STORE_OK, "%s", store_error(s));
+	cr_expect_eq(made.kind, STORE_REVOKE_NONE);
+}
+
+/* Whether a session is there. */
+static inline bool
+has_session(struct store *s, const char *id)
+{
+	struct store_session session;
+	enum store_result result;
+
+	result = store_session_find(s, id, &session);
+	cr_assert(result == STORE_OK || result == STORE_NOT_FOUND, "%s",
+	    store_error(s));
+	return (result == STORE_OK);
+}
+
+/* A refresh of session at a second from one token to another whose sealed form
+ * is its name; 10 s of grace. */
+static inline enum store_result
+refresh_at(struct store *s, const char *session, int64_t at,
+    const char *presented, const char *successor,
+    struct store_refresh_result *result)
+{
+	struct store_refresh refresh = {
+	    .session = session,
+	    .sealed = successor,
+	    .sealed_len = strlen(successor),
+	    .client = "127.0.0.2",
+	    .now_ms = at * 1000,
+	    .grace_ms = 10000,
+	    .expires_at = at + 1000,
+	    .access_until = at + 900,
+	    .token_life = 900,
+	};
+
+	digest_of(presented, refresh.presented);
+	digest_of(successor, refresh.successor);
+	return (store_session_refresh(s, &refresh, result));
 }
 
 static inline mode_t

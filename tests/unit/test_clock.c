@@ -15,6 +15,8 @@ Test(clock, the_system_clock_is_the_machines)
 	after = time(NULL);
 	/* time() may lag by a tick behind the precise clock. */
 	cr_assert(now >= before && now <= after + 1);
+	now = clock_now_ms(&clock_system);
+	cr_assert(now >= before * 1000 && now <= (after + 2) * 1000);
 }
 
 Test(clock, a_fixed_clock_stands_where_it_is_told)
@@ -23,8 +25,10 @@ Test(clock, a_fixed_clock_stands_where_it_is_told)
 	struct clock c = clock_fixed(&seconds);
 
 	cr_assert_eq(clock_now(&c), 1700000000);
+	cr_assert_eq(clock_now_ms(&c), 1700000000000);
 	seconds = INT64_MAX;
 	cr_assert_eq(clock_now(&c), INT64_MAX);
+	cr_assert_eq(clock_now_ms(&c), INT64_MAX);
 	seconds = -1;
 	cr_assert_eq(clock_now(&c), -1);
 }

@@ -341,7 +341,7 @@ Test(config, an_unknown_name_ends_the_load_and_names_the_nearest)
 Test(config, an_unknown_name_far_from_all_suggests_nothing)
 {
 	static const char *const names[] = {"JWT_TOKEN_LOCATION", "JWT_FOO",
-	    "JWT_", "JWT_REFRESH_TOKEN_EXPIRES", "CORGI_PORT", "CORGI_"};
+	    "JWT_", "JWT_DECODE_ALGORITHMS", "CORGI_PORT", "CORGI_"};
 	char entry[64], expected[128];
 	size_t i;
 

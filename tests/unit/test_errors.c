@@ -84,6 +84,70 @@ Test(errors, a_token_fault_is_422_in_flask_and_401_in_the_rfc_dialect)
 	    error_lookup(ERR_TOKEN_EXPIRED)->challenge, CHALLENGE_ERROR);
 }
 
+Test(errors, what_a_guard_asks_for_has_its_status_in_both_dialects)
+{
+	static const struct {
+		enum error_code code;
+		int status;
+		int rfc_status;
+		const char *rfc_error; /* NULL: none */
+	} rows[] = {
+	    {ERR_COOKIE_MISSING, 401, 401, NULL},
+	    {ERR_QUERY_MISSING, 401, 401, NULL},
+	    {ERR_JSON_TYPE, 401, 401, NULL},
+	    {ERR_JSON_MISSING, 401, 401, NULL},
+	    {ERR_LOCATIONS_MISSING, 401, 401, NULL},
+	    {ERR_LOCATIONS_SEVERAL, 400, 400, "invalid_request"},
+	    {ERR_CSRF_MISSING, 401, 403, NULL},
+	    {ERR_CSRF_MISMATCH, 401, 403, NULL},
+	    {ERR_TOKEN_ACCESS, 422, 401, "invalid_token"},
+	    {ERR_TOKEN_REVOKED, 401, 401, "invalid_token"},
+	    {ERR_TOKEN_STALE, 401, 401, "insufficient_user_authentication"},
+	    {ERR_ROLE, 403, 403, "insufficient_scope"},
+	};
+	const struct error_info *row;
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		row = error_lookup(rows[i].code);
+		cr_expect_eq(row->status, rows[i].status, "%s", row->name);
+		cr_expect_eq(
+		    row->rfc_status, rows[i].rfc_status, "%s", row->name);
+		cr_expect_eq(row->body, BODY_MSG, "%s", row->name);
+		if (rows[i].rfc_error != NULL) {
+			cr_assert_not_null(row->rfc_error, "%s", row->name);
+			cr_expect_str_eq(row->rfc_error, rows[i].rfc_error);
+			cr_expect_eq(row->rfc_challenge, CHALLENGE_ERROR);
+		} else {
+			cr_expect_null(row->rfc_error, "%s", row->name);
+			cr_expect_neq(row->rfc_challenge, CHALLENGE_ERROR);
+		}
+	}
+}
+
+Test(errors, accounts_and_throttling_have_the_same_status_in_both_dialects)
+{
+	static const struct {
+		enum error_code code;
+		int status;
+	} rows[] = {
+	    {ERR_THROTTLED, 429},
+	    {ERR_CURRENT_PASSWORD, 403},
+	    {ERR_PASSWORD_RULES, 422},
+	    {ERR_USERNAME_TAKEN, 409},
+	    {ERR_REVOCATIONS_FULL, 503},
+	};
+	const struct error_info *row;
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		row = error_lookup(rows[i].code);
+		cr_expect_eq(row->status, rows[i].status, "%s", row->name);
+		cr_expect_eq(row->rfc_status, rows[i].status, "%s", row->name);
+		cr_expect_eq(row->challenge, CHALLENGE_NONE, "%s", row->name);
+	}
+}
+
 Test(errors, a_code_out_of_range_is_an_internal_error)
 {
 	const struct error_info *internal = error_lookup(ERR_INTERNAL);
@@ -120,6 +184,22 @@ Test(errors, the_words_are_those_of_flask_jwt_extended)
 	    {ERR_TOKEN_IAT_TYPE, NULL,
 		"Issued At claim (iat) must be an integer."},
 	    {ERR_TOKEN_EXPIRED, NULL, "Token has expired"},
+	    {ERR_TOKEN_REFRESH, NULL, "Only non-refresh tokens are allowed"},
+	    {ERR_TOKEN_ACCESS, NULL, "Only refresh tokens are allowed"},
+	    {ERR_TOKEN_REVOKED, NULL, "Token has been revoked"},
+	    {ERR_TOKEN_STALE, NULL, "Fresh token required"},
+	    {ERR_COOKIE_MISSING, "access_token_cookie",
+		"Missing cookie \"access_token_cookie\""},
+	    {ERR_QUERY_MISSING, "jwt", "Missing 'jwt' query paramater"},
+	    {ERR_JSON_TYPE, NULL,
+		"Invalid content-type. Must be application/json."},
+	    {ERR_JSON_MISSING, "access_token",
+		"Missing \"access_token\" key in json data."},
+	    {ERR_LOCATIONS_MISSING, "Missing JWT in headers or json (a; b)",
+		"Missing JWT in headers or json (a; b)"},
+	    {ERR_CSRF_MISSING, NULL, "Missing CSRF token"},
+	    {ERR_CSRF_MISMATCH, NULL, "CSRF double submit tokens do not match"},
+	    {ERR_ROLE, "a,b", "Role required: a,b"},
 	    {ERR_CREDENTIALS, NULL, "Bad username or password"},
 	    {ERR_NOT_FOUND, NULL, "Not found"},
 	    {ERR_METHOD, NULL, "Method not allowed"},

@@ -1,5 +1,5 @@
 /*
- * Password hashing: only argon2id, whole passwords, hash texts that ask for
+ * Password hashing with argon2id: whole passwords, hash texts that ask for
  * too much, and no memory. The cost is the least that libsodium does quickly,
  * except where the configured floor itself is meant.
  */
@@ -97,6 +97,21 @@ Test(password, the_last_byte_of_the_longest_password_counts)
 	cr_expect_eq(password_verify(hash, text, PASSWORD_MAX), 0);
 }
 
+Test(password, the_last_of_64_and_of_128_characters_counts)
+{
+	static const size_t lengths[] = {64, 128};
+	char hash[PASSWORD_HASH_MAX], text[128];
+	size_t i;
+
+	for (i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+		memset(text, 'p', sizeof(text));
+		hash_of(text, lengths[i], hash);
+		cr_expect_eq(password_verify(hash, text, lengths[i]), 1);
+		text[lengths[i] - 1] = 'q';
+		cr_expect_eq(password_verify(hash, text, lengths[i]), 0);
+	}
+}
+
 Test(password, two_hashes_of_one_password_differ)
 {
 	char one[PASSWORD_HASH_MAX], two[PASSWORD_HASH_MAX];
@@ -141,7 +156,7 @@ Test(password, a_hash_text_that_asks_for_too_much_is_not_computed)
 	cr_expect_eq(password_verify(hash, "x", 1), 1);
 }
 
-Test(password, a_text_that_is_no_argon2id_hash_never_fits)
+Test(password, a_text_that_is_no_whole_hash_never_fits)
 {
 	char hash[PASSWORD_HASH_MAX], other[2 * PASSWORD_HASH_MAX];
 

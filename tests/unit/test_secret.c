@@ -460,3 +460,38 @@ Test(secret, a_data_folder_that_others_may_write_is_warned_of_once)
 	cr_expect_eq(load_secret(CONFIG_PROD, true), 0, "%s", error);
 	cr_expect_eq(warnings, 0, "%s", warning);
 }
+
+/* The first vectors of SipHash's authors for the key 00 01 ... 0f. */
+Test(secret, the_long_hash_is_siphash_2_4_128)
+{
+	static const uint8_t data[] = {0},
+			     none[] = {0xa3, 0x81, 0x7f, 0x04, 0xba, 0x25, 0xa8,
+				 0xe6, 0x6d, 0xf6, 0x72, 0x14, 0xc7, 0x55, 0x02,
+				 0x93},
+			     one[] = {0xda, 0x87, 0xc1, 0xd8, 0x6b, 0x99, 0xaf,
+				 0x44, 0x34, 0x76, 0x59, 0x11, 0x9b, 0x22, 0xfc,
+				 0x45};
+	uint8_t key[SECRET_HASH_KEY_LEN];
+	uint64_t out[2];
+	size_t i;
+
+	for (i = 0; i < sizeof(key); i++)
+		key[i] = (uint8_t)i;
+	secret_hash128(key, data, 0, out);
+	cr_expect_arr_eq((uint8_t *)out, none, sizeof(none));
+	secret_hash128(key, data, 1, out);
+	cr_expect_arr_eq((uint8_t *)out, one, sizeof(one));
+}
+
+/* The example of FIPS 180-2, appendix B.1. */
+Test(secret, the_digest_is_sha_256)
+{
+	static const uint8_t want[] = {0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01, 0xcf,
+	    0xea, 0x41, 0x41, 0x40, 0xde, 0x5d, 0xae, 0x22, 0x23, 0xb0, 0x03,
+	    0x61, 0xa3, 0x96, 0x17, 0x7a, 0x9c, 0xb4, 0x10, 0xff, 0x61, 0xf2,
+	    0x00, 0x15, 0xad};
+	uint8_t digest[SECRET_DIGEST_LEN];
+
+	secret_digest("abc", 3, digest);
+	cr_expect_arr_eq(digest, want, sizeof(want));
+}

@@ -9,7 +9,6 @@
 
 #include <time.h>
 
-#define HASH_A "$argon2id$v=19$m=19456,t=2,p=1$aaaa$bbbb"
 #define HASH_B "$argon2id$v=19$m=19456,t=2,p=1$cccc$dddd"
 
 TestSuite(store, .init = folder_make, .fini = folder_remove, .timeout = 60);
@@ -36,7 +35,7 @@ add(struct store *s, const char *name, size_t len)
 {
 	int64_t id = -1;
 
-	cr_assert_eq(store_user_add(s, name, len, HASH_A, 1000, &id), STORE_OK,
+	cr_assert_eq(add_account(s, name, len, HASH_A, 1000, &id), STORE_OK,
 	    "%s", store_error(s));
 	return (id);
 }
@@ -117,13 +116,12 @@ Test(store, a_taken_name_is_refused_and_the_account_stays_as_it_was)
 
 	(void)add(s, "cosmo", 5);
 	cr_expect_eq(
-	    store_user_add(s, "cosmo", 5, HASH_B, 2000, &id), STORE_EXISTS);
+	    add_account(s, "cosmo", 5, HASH_B, 2000, &id), STORE_EXISTS);
 	cr_expect_eq(id, -1);
 	cr_expect(store_error(s)[0] != '\0');
 	cr_expect_eq(store_user_find(s, "cosmo", 5, &user), STORE_OK);
 	cr_expect_str_eq(user.hash, HASH_A);
-	cr_expect_eq(
-	    store_user_add(s, "Cosmo", 5, HASH_B, 2000, NULL), STORE_OK);
+	cr_expect_eq(add_account(s, "Cosmo", 5, HASH_B, 2000, NULL), STORE_OK);
 	store_close(s);
 }
 
@@ -132,25 +130,21 @@ Test(store, arguments_beyond_a_limit_are_refused_and_the_limit_itself_is_not)
 	struct store *s = open_store();
 	struct store_user user;
 	char name[STORE_NAME_MAX + 1], hash[STORE_HASH_MAX + 1] = {0};
-	int64_t id;
+	int64_t id = 0;
 
 	memset(name, 'n', sizeof(name));
 	memset(hash, 'h', STORE_HASH_MAX);
+	cr_expect_eq(add_account(s, name, 0, HASH_A, 1, NULL), STORE_INVALID);
 	cr_expect_eq(
-	    store_user_add(s, name, 0, HASH_A, 1, NULL), STORE_INVALID);
-	cr_expect_eq(
-	    store_user_add(s, NULL, 3, HASH_A, 1, NULL), STORE_INVALID);
-	cr_expect_eq(store_user_add(s, name, sizeof(name), HASH_A, 1, NULL),
-	    STORE_INVALID);
-	cr_expect_eq(store_user_add(s, "a", 1, hash, 1, NULL), STORE_INVALID);
-	cr_expect_eq(store_user_add(s, "a", 1, "", 1, NULL), STORE_INVALID);
+	    add_account(s, name, sizeof(name), HASH_A, 1, NULL), STORE_INVALID);
+	cr_expect_eq(add_account(s, "a", 1, hash, 1, NULL), STORE_INVALID);
+	cr_expect_eq(add_account(s, "a", 1, "", 1, NULL), STORE_INVALID);
 	cr_expect_eq(
 	    store_user_find(s, name, sizeof(name), &user), STORE_INVALID);
-	cr_expect_eq(store_user_delete(s, name, sizeof(name)), STORE_INVALID);
 
 	hash[STORE_HASH_MAX - 1] = '\0';
 	cr_expect_eq(
-	    store_user_add(s, name, STORE_NAME_MAX, hash, 1, &id), STORE_OK);
+	    add_account(s, name, STORE_NAME_MAX, hash, 1, &id), STORE_OK);
 	cr_expect_eq(store_user_find(s, name, STORE_NAME_MAX, &user), STORE_OK);
 	cr_expect_eq(user.name_len, STORE_NAME_MAX);
 	cr_expect_str_eq(user.hash, hash);
@@ -188,9 +182,9 @@ Test(store, the_id_of_a_removed_account_never_comes_back)
 	int64_t first, second;
 
 	first = add(s, "cosmo", 5);
-	cr_expect_eq(store_user_delete(s, "cosm", 4), STORE_NOT_FOUND);
-	cr_expect_eq(store_user_delete(s, "cosmo", 5), STORE_OK);
-	cr_expect_eq(store_user_delete(s, "cosmo", 5), STORE_NOT_FOUND);
+	cr_expect_eq(remove_account(s, "cosm", 4), STORE_NOT_FOUND);
+	cr_expect_eq(remove_account(s, "cosmo", 5), STORE_OK);
+	cr_expect_eq(remove_account(s, "cosmo", 5), STORE_NOT_FOUND);
 	cr_expect_eq(store_user_find(s, "cosmo", 5, &user), STORE_NOT_FOUND);
 	second = add(s, "cosmo", 5);
 	cr_expect_gt(second, first);
@@ -227,8 +221,8 @@ Test(store, two_handles_see_each_others_changes)
 	(void)add(one, "cosmo", 5);
 	cr_expect_eq(store_user_find(two, "cosmo", 5, &user), STORE_OK);
 	cr_expect_eq(
-	    store_user_add(two, "cosmo", 5, HASH_B, 1, NULL), STORE_EXISTS);
-	cr_expect_eq(store_user_delete(two, "cosmo", 5), STORE_OK);
+	    add_account(two, "cosmo", 5, HASH_B, 1, NULL), STORE_EXISTS);
+	cr_expect_eq(remove_account(two, "cosmo", 5), STORE_OK);
 	cr_expect_eq(store_user_find(one, "cosmo", 5, &user), STORE_NOT_FOUND);
 	store_close(one);
 	store_close(two);
@@ -298,11 +292,16 @@ Test(store, the_database_has_the_promised_settings)
 	    query_text(test_path, "PRAGMA application_id"), "1131377255");
 	cr_expect_str_eq(
 	    query_text(test_path, "SELECT max(version) FROM schema_migrations"),
-	    "1");
+	    "2");
 	cr_expect_str_eq(query_text(test_path,
 			     "SELECT strict FROM pragma_table_list"
 			     " WHERE name = 'users'"),
 	    "1");
+	cr_expect_str_eq(query_text(test_path,
+			     "SELECT count(*) FROM pragma_table_list"
+			     " WHERE schema = 'main' AND strict = 0"
+			     " AND name NOT LIKE 'sqlite_%'"),
+	    "0");
 }
 
 Test(store, a_newer_schema_is_refused_and_left_alone)
@@ -340,7 +339,7 @@ Test(store, processes_that_open_a_new_database_at_once_all_succeed)
 				_exit(1);
 			}
 			(void)snprintf(name, sizeof(name), "user%d", i);
-			_exit(store_user_add(s, name, strlen(name), HASH_A, 1,
+			_exit(add_account(s, name, strlen(name), HASH_A, 1,
 				  NULL) == STORE_OK
 				? 0
 				: 2);
@@ -353,7 +352,7 @@ Test(store, processes_that_open_a_new_database_at_once_all_succeed)
 		    query_text(test_path, "SELECT count(*) FROM users"), "8");
 		cr_expect_str_eq(query_text(test_path,
 				     "SELECT count(*) FROM schema_migrations"),
-		    "1");
+		    "2");
 		folder_remove();
 		cr_assert_eq(mkdir(test_folder, 0700), 0);
 	}
@@ -396,7 +395,9 @@ Test(store, opening_what_exists_migrates_nothing)
 	char error[STORE_ERROR_MAX];
 
 	store_close(open_store());
-	run_sql(test_path, "UPDATE schema_migrations SET version = 0");
+	run_sql(test_path,
+	    "DELETE FROM schema_migrations WHERE version = 2;"
+	    "UPDATE schema_migrations SET version = 0");
 	cr_expect_eq(
 	    open_with(store_open_sqlite_existing, error), STORE_FAILED);
 	cr_expect_not_null(strstr(error, "version 0"), "%s", error);
@@ -405,7 +406,7 @@ Test(store, opening_what_exists_migrates_nothing)
 	    "0");
 	run_sql(test_path, "UPDATE schema_migrations SET version = 99");
 	cr_expect_eq(open_with(store_open_sqlite_existing, error), STORE_NEWER);
-	run_sql(test_path, "UPDATE schema_migrations SET version = 1");
+	run_sql(test_path, "UPDATE schema_migrations SET version = 2");
 	cr_expect_eq(open_with(store_open_sqlite_existing, error), STORE_OK,
 	    "%s", error);
 	run_sql(test_path, "PRAGMA journal_mode = DELETE");
@@ -494,7 +495,7 @@ Test(store, opening_what_exists_waits_much_shorter_than_operations)
 	cr_assert_eq(sqlite3_open(test_path, &other), SQLITE_OK);
 	cr_assert_eq(sqlite3_exec(other,
 			 "PRAGMA locking_mode = EXCLUSIVE;"
-			 "INSERT INTO users VALUES (9, x'61', 'h', 1, 1)",
+			 "CREATE TABLE held (a)",
 			 NULL, NULL, NULL),
 	    SQLITE_OK);
 	slept = 0;

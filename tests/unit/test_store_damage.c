@@ -16,8 +16,6 @@
 #include "base/secret.h"
 #include "store/store_sqlite.h"
 
-#define HASH_A "$argon2id$v=19$m=19456,t=2,p=1$aaaa$bbbb"
-
 /* How long writers are killed (milliseconds). */
 #define KILL_MS 2000
 
@@ -67,14 +65,14 @@ write_until_killed(int report, uint32_t writer)
 	for (;; done.number++) {
 		len = name_of(name, writer, done.number);
 		done.removed = false;
-		if (store_user_add(s, name, len, HASH_A, 1, NULL) != STORE_OK)
+		if (add_account(s, name, len, HASH_A, 1, NULL) != STORE_OK)
 			break;
 		if (write(report, &done, sizeof(done)) != sizeof(done))
 			break;
 		if (done.number % 3 != 0)
 			continue;
 		done.removed = true;
-		if (store_user_delete(s, name, len) != STORE_OK)
+		if (remove_account(s, name, len) != STORE_OK)
 			break;
 		if (write(report, &done, sizeof(done)) != sizeof(done))
 			break;
@@ -161,7 +159,7 @@ Test(damage, every_change_is_on_the_disk_when_it_is_acknowledged)
 	int64_t id;
 
 	syncs = 0;
-	cr_assert_eq(store_user_add(s, "a", 1, HASH_A, 1, &id), STORE_OK);
+	cr_assert_eq(add_account(s, "a", 1, HASH_A, 1, &id), STORE_OK);
 	cr_expect_gt(syncs, 0, "adding");
 	syncs = 0;
 	cr_assert_eq(store_user_set_hash(s, id, NULL, "h", 1), STORE_OK);
@@ -169,7 +167,7 @@ Test(damage, every_change_is_on_the_disk_when_it_is_acknowledged)
 	syncs = 0;
 	cr_assert_eq(store_user_find(s, "a", 1, &user), STORE_OK);
 	cr_expect_eq(syncs, 0, "reading");
-	cr_assert_eq(store_user_delete(s, "a", 1), STORE_OK);
+	cr_assert_eq(remove_account(s, "a", 1), STORE_OK);
 	cr_expect_gt(syncs, 0, "removing");
 	store_close(s);
 }
@@ -205,9 +203,8 @@ fill_accounts(struct store *s, int count)
 	int i;
 
 	for (i = 0; i < count; i++)
-		cr_assert_eq(
-		    store_user_add(s, name, name_of(name, 0, (uint32_t)i),
-			HASH_A, 1, NULL),
+		cr_assert_eq(add_account(s, name, name_of(name, 0, (uint32_t)i),
+				 HASH_A, 1, NULL),
 		    STORE_OK, "%s", store_error(s));
 }
 
@@ -354,8 +351,7 @@ Test(damage, damaged_pages_give_an_answer_and_not_a_crash)
 	free(bytes);
 	s = open_store();
 	cr_expect_eq(store_user_find(s, "w0-7", 4, &user), STORE_DAMAGED);
-	cr_expect_eq(
-	    store_user_add(s, "new", 3, HASH_A, 1, NULL), STORE_DAMAGED);
+	cr_expect_eq(add_account(s, "new", 3, HASH_A, 1, NULL), STORE_DAMAGED);
 	cr_expect_eq(store_user_each(s, count_one, &seen), STORE_DAMAGED);
 	cr_expect_eq(store_ping(s), STORE_DAMAGED);
 	cr_expect(store_error(s)[0] != '\0');
@@ -366,16 +362,23 @@ Test(damage, a_row_beyond_the_limits_is_damage_and_not_an_overflow)
 {
 	struct store_user user;
 	struct store *s = open_store();
+	char name[2] = "";
 	int seen = 0;
 
 	fill_accounts(s, 1);
 	store_close(s);
 	run_sql(test_path,
 	    "PRAGMA ignore_check_constraints = ON;"
-	    "INSERT INTO users VALUES (50, zeroblob(300), 'h', 1, 1);"
-	    "INSERT INTO users VALUES (51, x'61', printf('%500d', 1), 1, 1)");
+	    "INSERT INTO users VALUES"
+	    " (50, zeroblob(300), x'01', 'h', '', 0, 0, 1, 1, 0),"
+	    " (51, x'61', x'02', printf('%900d', 1), '', 0, 0, 1, 1, 0),"
+	    " (52, x'62', zeroblob(300), 'h', '', 0, 0, 1, 1, 0),"
+	    " (53, x'63', x'03', 'h', printf('%2000d', 1), 0, 0, 1, 1, 0),"
+	    " (54, x'64', x'04', 'h', 'b a', 0, 0, 1, 1, 0)");
 	s = open_store();
-	cr_expect_eq(store_user_find(s, "a", 1, &user), STORE_DAMAGED);
+	for (name[0] = 'a'; name[0] <= 'd'; name[0]++)
+		cr_expect_eq(store_user_find(s, name, 1, &user), STORE_DAMAGED,
+		    "%s", name);
 	cr_expect_eq(store_user_each(s, count_one, &seen), STORE_DAMAGED);
 	cr_expect_eq(store_user_find(s, "w0-0", 4, &user), STORE_OK);
 	store_close(s);
@@ -436,7 +439,7 @@ fill_up(struct store *s, enum store_result *last)
 	int i;
 
 	for (i = 0; i < 100000; i++) {
-		*last = store_user_add(
+		*last = add_account(
 		    s, name, name_of(name, 7, (uint32_t)i), HASH_A, 1, NULL);
 		if (*last != STORE_OK)
 			break;
@@ -477,7 +480,7 @@ Test(damage, a_full_disk_is_reported_and_loses_nothing)
 	expect_all_there(s, count);
 	limit.rlim_cur = limit.rlim_max;
 	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-	cr_expect_eq(store_user_add(s, "more", 4, HASH_A, 1, NULL), STORE_OK);
+	cr_expect_eq(add_account(s, "more", 4, HASH_A, 1, NULL), STORE_OK);
 	expect_all_there(s, count);
 	store_close(s);
 	cr_expect_str_eq(query_text(test_path, "PRAGMA integrity_check"), "ok");
@@ -516,13 +519,13 @@ Test(damage, another_writer_makes_busy_and_readers_go_on)
 	cr_assert_eq(sqlite3_open(test_path, &other), SQLITE_OK);
 	cr_assert_eq(sqlite3_exec(other, "BEGIN EXCLUSIVE", NULL, NULL, NULL),
 	    SQLITE_OK);
-	cr_expect_eq(store_user_add(s, "b", 1, HASH_A, 1, NULL), STORE_BUSY);
-	cr_expect_eq(store_user_delete(s, "w0-0", 4), STORE_BUSY);
+	cr_expect_eq(add_account(s, "b", 1, HASH_A, 1, NULL), STORE_BUSY);
+	cr_expect_eq(remove_account(s, "w0-0", 4), STORE_BUSY);
 	cr_expect_eq(store_user_find(s, "w0-0", 4, &user), STORE_OK);
 	cr_expect_eq(store_ping(s), STORE_OK);
 	cr_assert_eq(
 	    sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
-	cr_expect_eq(store_user_add(s, "b", 1, HASH_A, 1, NULL), STORE_OK);
+	cr_expect_eq(add_account(s, "b", 1, HASH_A, 1, NULL), STORE_OK);
 	(void)sqlite3_close(other);
 	store_close(s);
 }
@@ -537,7 +540,7 @@ Test(damage, a_database_held_by_another_program_is_busy_to_open)
 	cr_assert_eq(sqlite3_open(test_path, &other), SQLITE_OK);
 	cr_assert_eq(sqlite3_exec(other,
 			 "PRAGMA locking_mode = EXCLUSIVE;"
-			 "INSERT INTO users VALUES (9, x'61', 'h', 1, 1)",
+			 "CREATE TABLE held (a)",
 			 NULL, NULL, NULL),
 	    SQLITE_OK);
 	cr_expect_eq(try_open(error), STORE_BUSY, "%s", error);
@@ -553,7 +556,7 @@ Test(damage, a_change_to_a_removed_file_is_not_acknowledged)
 	cr_expect_eq(store_ping(s), STORE_OK);
 	cr_assert_eq(unlink(test_path), 0);
 	cr_expect_eq(store_ping(s), STORE_FAILED);
-	cr_expect_eq(store_user_add(s, "b", 1, HASH_A, 1, NULL), STORE_FAILED);
+	cr_expect_eq(add_account(s, "b", 1, HASH_A, 1, NULL), STORE_FAILED);
 	cr_expect_not_null(strstr(store_error(s), "removed"));
 	store_close(s);
 }

@@ -3,17 +3,10 @@
  */
 #include "token_kit.h"
 
+#include "auth/revocation.h"
 #include "auth/token_cache.h"
 
 #define CACHE_BYTES (64 * 1024)
-
-/* A linear congruential generator: the same tests every time. */
-static uint32_t
-next(uint32_t *state)
-{
-	*state = *state * 1664525u + 1013904223u;
-	return (*state >> 8);
-}
 
 static struct token_cache *
 cache_new(const struct kit *kit, size_t bytes)
@@ -25,15 +18,22 @@ cache_new(const struct kit *kit, size_t bytes)
 }
 
 static enum error_code
-verify(struct token_cache *cache, const char *token)
+verify_as(struct token_cache *cache, unsigned int kinds, const char *token)
 {
 	struct claims *claims;
 	enum error_code code;
 
-	code = token_cache_verify(cache, token, strlen(token), &claims, NULL);
+	code = token_cache_verify(
+	    cache, kinds, token, strlen(token), &claims, NULL);
 	cr_assert_eq(code == ERR_NONE, claims != NULL);
 	claims_free(claims);
 	return (code);
+}
+
+static enum error_code
+verify(struct token_cache *cache, const char *token)
+{
+	return (verify_as(cache, TOKEN_ACCESS, token));
 }
 
 /* A token of the kit's with its own subject. */
@@ -64,9 +64,11 @@ Test(token_cache, a_token_seen_before_gives_its_own_claims)
 	cr_assert_eq(verify(cache, b), ERR_NONE);
 	cr_assert_eq(token_cache_count(cache), 2);
 	cr_assert_eq(
-	    token_cache_verify(cache, a, strlen(a), &first, NULL), ERR_NONE);
-	cr_assert_eq(
-	    token_cache_verify(cache, b, strlen(b), &second, NULL), ERR_NONE);
+	    token_cache_verify(cache, TOKEN_ACCESS, a, strlen(a), &first, NULL),
+	    ERR_NONE);
+	cr_assert_eq(token_cache_verify(
+			 cache, TOKEN_ACCESS, b, strlen(b), &second, NULL),
+	    ERR_NONE);
 	cr_expect_str_eq(claims_subject(first, NULL), "user1");
 	cr_expect_str_eq(claims_subject(second, NULL), "user2");
 	token_cache_free(cache);
@@ -240,73 +242,90 @@ Test(token_cache, a_flood_of_new_tokens_does_not_drive_out_those_in_use)
 	kit_free(&kit);
 }
 
-/*
- * The property: random good, altered and hostile tokens in random order while
- * the clock runs back and forth; the cached verdict is the uncached one.
- */
-static void
-lockstep(const char *algorithm, unsigned int rounds)
+Test(token_cache, a_cached_token_is_good_only_for_its_kind)
 {
+	static const char *const types[] = {"access", "refresh"};
+	static const unsigned int kinds[] = {TOKEN_ACCESS, TOKEN_REFRESH};
+	static const enum error_code codes[] = {
+	    ERR_TOKEN_ACCESS, ERR_TOKEN_REFRESH};
 	struct token_cache *cache;
-	struct fault cached_fault, plain_fault;
-	struct claims *cached, *plain;
-	enum error_code a, b;
-	char *tokens[48], *json_a, *json_b;
-	uint32_t state = 1;
-	unsigned int n, i, hits = 0;
+	char payload[KIT_TEXT], *token;
 	struct kit kit;
+	int i;
 
-	kit_any(&kit, algorithm);
-	cache = cache_new(&kit, 16 * 1024);
-	for (i = 0; i < 48; i++) {
-		tokens[i] = numbered(&kit, i);
-		if (i % 3 == 1)
-			tokens[i][next(&state) % strlen(tokens[i])] ^= 1;
-		if (i % 6 == 2)
-			tokens[i][strlen(tokens[i]) - 3] = '\0';
+	kit_hmac(&kit, "HS256");
+	for (i = 0; i < 2; i++) {
+		cache = cache_new(&kit, CACHE_BYTES);
+		(void)snprintf(payload, sizeof(payload),
+		    "{\"sub\":\"s\",\"jti\":\"j\",\"exp\":1700000900,"
+		    "\"type\":\"%s\"}",
+		    types[i]);
+		token = kit_claims(&kit, payload);
+		cr_expect_eq(verify_as(cache, kinds[1 - i], token), codes[i]);
+		cr_expect_eq(verify_as(cache, kinds[i], token), ERR_NONE);
+		cr_expect_eq(verify_as(cache, kinds[1 - i], token), codes[i]);
+		cr_expect_eq(
+		    verify_as(cache, kinds[0] | kinds[1], token), ERR_NONE);
+		/* Being refused elsewhere does not drive it out. */
+		cr_expect_eq(token_cache_count(cache), 1);
+		token_cache_free(cache);
+		free(token);
 	}
-	for (n = 0; n < rounds; n++) {
-		kit.now = KIT_NOW + (int64_t)(next(&state) % 1000) - 50;
-		i = next(&state) % 48;
-		if (next(&state) % 2)
-			i %= 8;
-		a = token_cache_verify(cache, tokens[i], strlen(tokens[i]),
-		    &cached, &cached_fault);
-		b = token_verify(&kit.policy, tokens[i], strlen(tokens[i]),
-		    &plain, &plain_fault);
-		cr_assert_eq(a, b, "round %u", n);
-		if (a != ERR_NONE) {
-			cr_assert_str_eq(
-			    cached_fault.detail, plain_fault.detail);
-			continue;
-		}
-		hits++;
-		json_a = claims_json(cached);
-		json_b = claims_json(plain);
-		cr_assert_str_eq(json_a, json_b);
-		free(json_a);
-		free(json_b);
-		claims_free(cached);
-		claims_free(plain);
-	}
-	cr_expect_gt(hits, rounds / 8);
-	for (i = 0; i < 48; i++)
-		free(tokens[i]);
-	token_cache_free(cache);
 	kit_free(&kit);
 }
 
-Test(token_cache, cached_and_uncached_verdicts_agree_hs256)
+static void
+revoke(struct revocations *r, enum revocation_about about, const char *id,
+    uint32_t value)
 {
-	lockstep("HS256", 20000);
+	struct revocation_key key;
+
+	revocation_key(r, about, id, strlen(id), &key);
+	cr_assert_eq(
+	    revocations_put(r, &key, value, KIT_NOW + 100, KIT_NOW), 0);
 }
 
-Test(token_cache, cached_and_uncached_verdicts_agree_rs256)
+/* Found good before the table held anything, after that, and then refused. */
+Test(token_cache, a_cached_token_is_refused_once_it_is_revoked)
 {
-	lockstep("RS256", 2000);
-}
+	static const struct {
+		enum revocation_about about;
+		const char *id;
+	} rows[] = {{REVOKED_TOKEN, "j7"}, {REVOKED_SESSION, "s7"},
+	    {REVOKED_VERSION, "user7"}};
+	struct token_cache *cache;
+	struct revocations *r;
+	char *token, *other;
+	struct kit kit;
+	size_t i, warm;
 
-Test(token_cache, cached_and_uncached_verdicts_agree_es256)
-{
-	lockstep("ES256", 2000);
+	kit_hmac(&kit, "HS256");
+	other = numbered(&kit, 8);
+	token = kit_claims(&kit,
+	    "{\"sub\":\"user7\",\"jti\":\"j7\",\"sid\":\"s7\","
+	    "\"ver\":3,\"iat\":1700000000,\"exp\":1700000900}");
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		for (warm = 0; warm < 2; warm++) {
+			kit.now = KIT_NOW;
+			cr_assert_not_null(r = revocations_new(100));
+			kit.policy.revocations = r;
+			cache = cache_new(&kit, CACHE_BYTES);
+			if (warm)
+				revoke(r, REVOKED_TOKEN, "another", 0);
+			cr_expect_eq(verify(cache, token), ERR_NONE);
+			cr_expect_eq(verify(cache, other), ERR_NONE);
+			revoke(r, rows[i].about, rows[i].id, 4);
+			cr_expect_eq(
+			    verify(cache, token), ERR_TOKEN_REVOKED, "%zu", i);
+			cr_expect_eq(verify(cache, token), ERR_TOKEN_REVOKED);
+			cr_expect_eq(verify(cache, other), ERR_NONE);
+			kit.now = KIT_NOW + 100;
+			cr_expect_eq(verify(cache, token), ERR_NONE);
+			token_cache_free(cache);
+			revocations_free(r);
+		}
+	}
+	free(token);
+	free(other);
+	kit_free(&kit);
 }

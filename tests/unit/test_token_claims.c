@@ -369,8 +369,8 @@ verified(const char *payload)
 	char *token = kit_claims(&kit, payload);
 	struct claims *claims;
 
-	cr_assert_eq(
-	    token_verify(&kit.policy, token, strlen(token), &claims, NULL),
+	cr_assert_eq(token_verify(&kit.policy, TOKEN_ACCESS | TOKEN_REFRESH,
+			 token, strlen(token), &claims, NULL),
 	    ERR_NONE);
 	free(token);
 	return (claims);

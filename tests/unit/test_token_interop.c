@@ -14,7 +14,8 @@
 
 #include "token_kit.h"
 
-#define PYTHON "/usr/bin/python3"
+#define PYTHON  "/usr/bin/python3"
+#define SESSION "0a1b2c3d-0000-4000-8000-000000000001"
 
 /* As many tokens of each ECDSA algorithm; one in 128 or so begins a number
  * with a zero byte. */
@@ -156,18 +157,42 @@ next_line(FILE *file, char **line, char **fields, size_t count)
 }
 
 static void
-issue_to(FILE *file, const struct kit *kit, const char *subject, size_t len)
+issue_kind(FILE *file, const struct kit *kit, enum token_kind kind,
+    const char *subject, size_t len, const char *session)
 {
-	struct token_request request = {subject, len, false};
+	struct token_request request = {.kind = kind,
+	    .subject = subject,
+	    .subject_len = len,
+	    .session = session,
+	    .version = session != NULL ? 3 : 0,
+	    .roles = session != NULL ? "admin editor" : NULL};
 	char *token;
 	size_t i;
 
-	cr_assert_eq(token_issue(&kit->policy, &request, &token), ERR_NONE);
-	(void)fprintf(file, "%s\t", key_algorithm(kit->key));
+	cr_assert_eq(
+	    token_issue(&kit->policy, &request, &token, NULL), ERR_NONE);
+	(void)fprintf(file, "%s\t%s\t", key_algorithm(kit->key),
+	    kind == TOKEN_REFRESH ? "refresh" : "access");
 	for (i = 0; i < len; i++)
 		(void)fprintf(file, "%02x", (unsigned char)subject[i]);
-	(void)fprintf(file, "\t%s\n", token);
+	(void)fprintf(
+	    file, "\t%s\t%s\n", session != NULL ? session : "", token);
 	free(token);
+}
+
+static void
+issue_to(FILE *file, const struct kit *kit, const char *subject, size_t len)
+{
+	issue_kind(file, kit, TOKEN_ACCESS, subject, len, NULL);
+	issue_kind(file, kit, TOKEN_ACCESS, subject, len, SESSION);
+	issue_kind(file, kit, TOKEN_REFRESH, subject, len, SESSION);
+}
+
+/* The kind of a word of the other side's. */
+static unsigned int
+kind_of(const char *word)
+{
+	return (strcmp(word, "refresh") == 0 ? TOKEN_REFRESH : TOKEN_ACCESS);
 }
 
 Test(token_interop, pyjwt_accepts_our_tokens)
@@ -237,29 +262,29 @@ Test(token_interop, we_accept_tokens_of_flask_jwt_extended)
 	struct kit kits[ALGORITHMS];
 	struct claims *claims;
 	struct fault fault = {ERR_NONE, ""};
-	char *line = NULL, *fields[3];
+	char *line = NULL, *fields[4];
 	size_t i, count = 0;
 	FILE *file;
 
 	make_kits(kits);
 	cr_assert_eq(run_python("issue"), 0);
 	file = open_in_folder("issued", "", "re");
-	while (next_line(file, &line, fields, 3)) {
+	while (next_line(file, &line, fields, 4)) {
 		for (i = 0; i < ALGORITHMS - 1; i++) {
 			if (strcmp(fields[0], algorithms[i]) == 0)
 				break;
 		}
 		kits[i].now = time(NULL);
-		cr_expect_eq(token_verify(&kits[i].policy, fields[2],
-				 strlen(fields[2]), &claims, &fault),
+		cr_expect_eq(token_verify(&kits[i].policy, kind_of(fields[1]),
+				 fields[3], strlen(fields[3]), &claims, &fault),
 		    ERR_NONE, "%s: fault %d", fields[0], (int)fault.code);
 		if (claims != NULL)
-			cr_expect(subject_is(claims, fields[1]), "%s: %.60s",
-			    fields[0], fields[1]);
+			cr_expect(subject_is(claims, fields[2]), "%s: %.60s",
+			    fields[0], fields[2]);
 		claims_free(claims);
 		count++;
 	}
-	cr_expect_eq(count, 7 * ALGORITHMS);
+	cr_expect_eq(count, 2 * 7 * ALGORITHMS);
 	free(line);
 	(void)fclose(file);
 	free_kits(kits);
@@ -286,7 +311,7 @@ same_verdict(const char *ours, const char *theirs)
 
 Test(token_interop, crafted_tokens_get_the_same_verdict)
 {
-	char *line = NULL, *fields[2];
+	char *line = NULL, *fields[3];
 	size_t count = 0, passed = 0;
 	struct kit kit;
 	FILE *file;
@@ -296,14 +321,15 @@ Test(token_interop, crafted_tokens_get_the_same_verdict)
 	cr_assert_eq(run_python("verdicts"), 0);
 	kit.now = time(NULL);
 	file = open_in_folder("verdicts", "", "re");
-	while (next_line(file, &line, fields, 2)) {
-		cr_expect(same_verdict(kit_text(&kit, fields[1]), fields[0]),
-		    "%.400s: \"%s\" here, \"%s\" there", fields[1],
-		    kit_text(&kit, fields[1]), fields[0]);
+	while (next_line(file, &line, fields, 3)) {
+		kit.kinds = kind_of(fields[1]);
+		cr_expect(same_verdict(kit_text(&kit, fields[2]), fields[0]),
+		    "%.400s: \"%s\" here, \"%s\" there", fields[2],
+		    kit_text(&kit, fields[2]), fields[0]);
 		passed += fields[0][0] == '\0';
 		count++;
 	}
-	cr_expect_geq(count, 60);
+	cr_expect_geq(count, 120);
 	cr_expect_geq(passed, 10);
 	free(line);
 	(void)fclose(file);

@@ -39,6 +39,7 @@ struct kit {
 	struct config config;
 	struct key *key;
 	int64_t now;
+	unsigned int kinds; /* asked for */
 	struct token_policy policy;
 };
 
@@ -67,6 +68,8 @@ kit_config(struct kit *kit, const char *algorithm)
 	kit->config.flavor = CONFIG_DEV;
 	kit->config.algorithm = kit->algorithm;
 	kit->config.access_expires = 900;
+	kit->config.refresh_expires = 86400;
+	kit->kinds = TOKEN_ACCESS;
 	kit->now = KIT_NOW;
 }
 
@@ -215,7 +218,8 @@ kit_text_n(const struct kit *kit, const char *token, size_t len)
 	memcpy(copy, token, len);
 	memset(&fault, 0, sizeof(fault));
 	text[0] = '\0';
-	code = token_verify(&kit->policy, copy, len, &claims, &fault);
+	code =
+	    token_verify(&kit->policy, kit->kinds, copy, len, &claims, &fault);
 	free(copy);
 	cr_assert_eq(code == ERR_NONE, claims != NULL);
 	if (code != ERR_NONE) {

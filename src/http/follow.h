@@ -1,0 +1,22 @@
+/*
+ * follow.h - keep the shared memory up with the store: revocations that others
+ * have noted come in, what is over goes out. The control thread of a worker.
+ */
+#ifndef CORGI_FOLLOW_H
+#define CORGI_FOLLOW_H
+
+#include <stdbool.h>
+
+/*
+ * Look whether the store has changed and, if so, follow its log; now and then
+ * remove what is over. Call often.
+ */
+void follow_tick(void);
+
+/* Follow the log now, changed or not. Whether all of it is in memory. */
+bool follow_now(void);
+
+/* Give back the store handle. */
+void follow_end(void);
+
+#endif

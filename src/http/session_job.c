@@ -1,0 +1,195 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include <kore/kore.h>
+#include <kore/http.h>
+
+#include "base/clock.h"
+#include "http/front.h"
+#include "http/service.h"
+#include "http/session_job.h"
+#include "http/session_reply.h"
+
+static void run(struct offload_job *, void **);
+static void release(struct job *);
+static enum throttle_outcome outcome(const struct session_job *);
+static void audit_throttle(const struct session_job *);
+
+struct session_job *
+session_job_new(struct http_request *req, const struct claims *claims,
+    enum audit_kind kind,
+    enum error_code (*work)(struct session_job *, struct store *))
+{
+	struct session_job *job;
+
+	job = calloc(1, sizeof(*job));
+	if (job != NULL && claims != NULL &&
+	    (job->claims = claims_copy(claims)) == NULL) {
+		free(job);
+		job = NULL;
+	}
+	if (job == NULL) {
+		(void)front_refuse(req, ERR_BUSY);
+		return (NULL);
+	}
+	job->kind = kind;
+	job->work = work;
+	origin_take(req, &job->origin);
+	return (job);
+}
+
+bool
+session_job_read(struct http_request *req, struct session_job *job,
+    const struct credentials_schema *schema)
+{
+	const struct h1_request *request = front_request(req);
+	const struct h1_field *type;
+	struct refusal refusal;
+	struct fault fault;
+	jdoc *errors;
+
+	type = h1_find(request, "content-type");
+	(void)fault_set(&fault,
+	    credentials_read(schema, type != NULL ? type->value : NULL,
+		request->body, request->body_len, &job->credentials, &errors),
+	    NULL);
+	if (fault.code == ERR_NONE)
+		return (true);
+
+	memset(&refusal, 0, sizeof(refusal));
+	refusal.fault = &fault;
+	refusal.field_errors = errors;
+	(void)front_refuse_with(req, &refusal);
+	jdoc_free(errors);
+	session_job_release(job);
+	return (false);
+}
+
+bool
+session_job_admit(struct http_request *req, struct session_job *job,
+    const void *name, size_t len)
+{
+	unsigned int wait;
+	bool began;
+
+	wait = throttle_admit(service_get()->throttle, name, len,
+	    &job->origin.address, clock_monotonic_ms(), &job->ticket, &began);
+	if (wait == 0)
+		return (true);
+	if (began)
+		audit_throttle(job);
+	job->result = ERR_THROTTLED;
+	(void)session_reply_refuse(req, job, wait);
+	session_job_release(job);
+	return (false);
+}
+
+int
+session_job_start(
+    struct http_request *req, struct session_job *job, enum offload_rank rank)
+{
+	return (job_start(req, &job->job, rank, run, release));
+}
+
+/* The account is named only where there is one: by what the store said, or by
+ * a token that was found good. */
+void
+session_job_audit(const struct session_job *job)
+{
+	struct audit_event event;
+
+	memset(&event, 0, sizeof(event));
+	event.kind = job->kind;
+	event.outcome = job->done ? AUDIT_OK : AUDIT_FAILED;
+	if (!job->done)
+		event.reason = job->reason != NULL
+		    ? job->reason
+		    : error_lookup(job->result)->name;
+	if (job->user.id != 0) {
+		event.subject = job->user.subject;
+		event.subject_len = job->user.subject_len;
+	} else if (job->claims != NULL)
+		event.subject = claims_subject(job->claims, &event.subject_len);
+	if (job->tokens.session[0] != '\0')
+		event.session = job->tokens.session;
+	else if (job->claims != NULL && claims_session(job->claims)[0] != '\0')
+		event.session = claims_session(job->claims);
+	origin_audit(&job->origin, &event);
+}
+
+void
+session_job_release(struct session_job *job)
+{
+	release(&job->job);
+}
+
+/* Background thread. */
+static void
+run(struct offload_job *offload, void **local)
+{
+	struct session_job *job = (struct session_job *)offload;
+	struct store *store;
+
+	job->result = ERR_STORE;
+	store = service_store(local);
+	if (store != NULL) {
+		job->result = job->work(job, store);
+		if (job->result == ERR_STORE)
+			service_store_settle(local, STORE_FAILED);
+	}
+	if (job->result == ERR_NONE)
+		job->done = true;
+	session_job_audit(job);
+}
+
+/* Event loop; the request may be gone. */
+static void
+release(struct job *base)
+{
+	struct session_job *job = (struct session_job *)base;
+
+	throttle_settle(service_get()->throttle, &job->ticket, outcome(job),
+	    clock_monotonic_ms());
+	claims_free(job->claims);
+	credentials_free(&job->credentials);
+	secret_free(&job->token);
+	session_tokens_free(&job->tokens);
+	secret_free_mem(job, sizeof(*job));
+}
+
+/*
+ * What the throttle is told. There is no right or wrong in a registration: each
+ * one counts, and so does each name that was found to be taken.
+ */
+static enum throttle_outcome
+outcome(const struct session_job *job)
+{
+	if (!job->job.finished)
+		return (THROTTLE_UNDECIDED);
+	switch (job->result) {
+	case ERR_CREDENTIALS:
+	case ERR_CURRENT_PASSWORD:
+	case ERR_USERNAME_TAKEN:
+		return (THROTTLE_FAILED);
+	case ERR_NONE:
+		return (job->kind == AUDIT_REGISTER ? THROTTLE_FAILED
+						    : THROTTLE_GOOD);
+	default:
+		return (THROTTLE_UNDECIDED);
+	}
+}
+
+/* Once, when the waiting begins: not for every attempt that is turned away. */
+static void
+audit_throttle(const struct session_job *job)
+{
+	struct audit_event event;
+
+	memset(&event, 0, sizeof(event));
+	event.kind = AUDIT_THROTTLE;
+	event.outcome = AUDIT_FAILED;
+	event.reason = audit_kind_name(job->kind);
+	if (job->claims != NULL)
+		event.subject = claims_subject(job->claims, &event.subject_len);
+	origin_audit(&job->origin, &event);
+}

@@ -1,0 +1,198 @@
+/*
+ * sessions.c - what the holder of a token does with the session: renew it, end
+ * it, ask about it.
+ */
+#include <string.h>
+
+#include <kore/kore.h>
+#include <kore/http.h>
+
+#include "http/front.h"
+#include "http/guard.h"
+#include "http/service.h"
+#include "http/session_reply.h"
+
+static int begin_refresh(struct http_request *, const struct claims *);
+static int begin_end(struct http_request *, const struct claims *,
+    enum audit_kind, enum error_code (*)(struct session_job *, struct store *));
+static enum error_code work_refresh(struct session_job *, struct store *);
+static enum error_code work_logout(struct session_job *, struct store *);
+static enum error_code work_logout_all(struct session_job *, struct store *);
+static char *describe(const struct claims *, size_t *);
+static jdoc *roles_of(const struct claims *);
+static jdoc *time_of(int64_t, int64_t);
+
+GUARDED_HANDLER(handle_refresh)
+{
+	const struct session_job *job = job_of(req);
+
+	if (job == NULL)
+		return (begin_refresh(req, claims));
+	if (job->result != ERR_NONE)
+		return (session_reply_refuse(req, job, 0));
+	return (session_reply_tokens(req, job, "Refreshed"));
+}
+
+GUARDED_HANDLER(handle_logout)
+{
+	const struct session_job *job = job_of(req);
+
+	if (job == NULL)
+		return (begin_end(req, claims, AUDIT_LOGOUT, work_logout));
+	if (job->result != ERR_NONE)
+		return (session_reply_refuse(req, job, 0));
+	return (session_reply_message(req, job, 200, "Logged out"));
+}
+
+GUARDED_HANDLER(handle_logout_all)
+{
+	const struct session_job *job = job_of(req);
+
+	if (job == NULL)
+		return (
+		    begin_end(req, claims, AUDIT_LOGOUT_ALL, work_logout_all));
+	if (job->result != ERR_NONE)
+		return (session_reply_refuse(req, job, 0));
+	return (session_reply_message(req, job, 200, "Logged out everywhere"));
+}
+
+/* All of it stands in the token: nobody is asked. */
+GUARDED_HANDLER(handle_me)
+{
+	struct reply reply;
+	char *body;
+	int ret;
+
+	memset(&reply, 0, sizeof(reply));
+	body = describe(claims, &reply.len);
+	if (body == NULL)
+		return (front_refuse(req, ERR_BUSY));
+	reply.status = 200;
+	reply.type = "application/json";
+	reply.body = body;
+	reply.no_store = true;
+	ret = front_reply(req, &reply);
+	secret_free_mem(body, reply.len);
+	return (ret);
+}
+
+static int
+begin_refresh(struct http_request *req, const struct claims *claims)
+{
+	struct session_job *job;
+	const char *token;
+	size_t len;
+
+	if (!key_can_sign(service_get()->key))
+		return (front_refuse(req, ERR_VERIFY_ONLY));
+	job = session_job_new(req, claims, AUDIT_REFRESH, work_refresh);
+	if (job == NULL)
+		return (KORE_RESULT_OK);
+	token = guard_token(req, &len);
+	if (secret_set(&job->token, token, len) == -1) {
+		session_job_release(job);
+		return (front_refuse(req, ERR_BUSY));
+	}
+	job->cookies = guard_from_cookie(req);
+	return (session_job_start(req, job, OFFLOAD_SHORT));
+}
+
+static int
+begin_end(struct http_request *req, const struct claims *claims,
+    enum audit_kind kind,
+    enum error_code (*work)(struct session_job *, struct store *))
+{
+	struct session_job *job;
+
+	job = session_job_new(req, claims, kind, work);
+	if (job == NULL)
+		return (KORE_RESULT_OK);
+	job->cookies = guard_from_cookie(req);
+	return (session_job_start(req, job, OFFLOAD_SHORT));
+}
+
+/* Background thread, and the two below. */
+static enum error_code
+work_refresh(struct session_job *job, struct store *store)
+{
+	enum session_refreshed how = SESSION_OVER;
+	enum error_code code;
+
+	code = session_renew(&service_get()->sessions, store,
+	    (const char *)job->token.data, job->token.len, job->claims,
+	    job->origin.client, &job->tokens, &how);
+	if (code == ERR_TOKEN_REVOKED) {
+		job->reason = "over";
+		if (how == SESSION_REUSED) {
+			job->kind = AUDIT_REUSE;
+			job->reason = NULL;
+		}
+	}
+	return (code);
+}
+
+static enum error_code
+work_logout(struct session_job *job, struct store *store)
+{
+	return (session_end(&service_get()->sessions, store, job->claims));
+}
+
+static enum error_code
+work_logout_all(struct session_job *job, struct store *store)
+{
+	return (session_end_all(&service_get()->sessions, store, job->claims));
+}
+
+static char *
+describe(const struct claims *claims, size_t *len)
+{
+	const char *session = claims_session(claims), *subject;
+	size_t subject_len;
+	jdoc *doc;
+	char *text = NULL;
+
+	subject = claims_subject(claims, &subject_len);
+	doc = jdoc_new_object();
+	if (jdoc_set(doc, "sub", jdoc_new_string(subject, subject_len)) == 0 &&
+	    jdoc_set(doc, "roles", roles_of(claims)) == 0 &&
+	    jdoc_set(doc, "session",
+		session[0] == '\0'
+		    ? jdoc_new_null()
+		    : jdoc_new_string(session, strlen(session))) == 0 &&
+	    jdoc_set(doc, "issued_at", time_of(claims_issued(claims), 0)) ==
+		0 &&
+	    jdoc_set(doc, "expires_at",
+		time_of(claims_expires(claims), INT64_MAX)) == 0 &&
+	    jdoc_set(doc, "fresh", jdoc_new_bool(claims_fresh(claims))) == 0)
+		text = jdoc_text(doc, len);
+	jdoc_free(doc);
+	return (text);
+}
+
+/* The words between blanks. */
+static jdoc *
+roles_of(const struct claims *claims)
+{
+	const char *at = claims_roles(claims);
+	jdoc *list;
+	size_t len;
+
+	list = jdoc_new_array();
+	while (list != NULL && *at != '\0') {
+		len = strcspn(at, " ");
+		if (len > 0 &&
+		    jdoc_append(list, jdoc_new_string(at, len)) == -1) {
+			jdoc_free(list);
+			return (NULL);
+		}
+		at += len + (at[len] == ' ');
+	}
+	return (list);
+}
+
+/* Seconds, or null for the value that stands for none. */
+static jdoc *
+time_of(int64_t seconds, int64_t none)
+{
+	return (seconds == none ? jdoc_new_null() : jdoc_new_integer(seconds));
+}
