@@ -17,12 +17,12 @@ static void upgrade_hash(const struct account_service *, struct store *,
     const char *, size_t, struct store_user *);
 static enum store_result insert(const struct account_service *, struct store *,
     const char *, size_t, const char *, const char *, struct store_user *);
-static enum store_result change_stored(const struct account_service *,
-    const struct session_service *, struct store *, struct store_change *,
-    struct store_revocation *);
-static enum error_code replace_password(const struct account_service *,
-    const struct session_service *, struct store *, const struct secret *,
-    struct store_user *);
+static enum store_result
+change_stored(const struct account_service *, const struct session_service *,
+    struct store *, struct store_change *, struct store_revocation *);
+static enum error_code
+replace_password(const struct account_service *, const struct session_service *,
+    struct store *, const struct secret *, struct store_user *);
 static enum error_code say_store(struct store *, const char *);
 
 int
@@ -283,8 +283,8 @@ account_change_password(const struct account_service *svc,
 	*fault = PASSWORD_ALLOWED;
 	memset(user, 0, sizeof(*user));
 	if (subject_len >= 1 && subject_len <= STORE_NAME_MAX)
-		found = store_user_find_subject(
-		    store, subject, subject_len, user);
+		found =
+		    store_user_find_subject(store, subject, subject_len, user);
 	if (found != STORE_OK && found != STORE_NOT_FOUND)
 		return (say_store(store, "password"));
 	if (found == STORE_NOT_FOUND || user->disabled) {
@@ -296,8 +296,8 @@ account_change_password(const struct account_service *svc,
 	if (match != 1)
 		code = match == -1 ? ERR_BUSY : ERR_CURRENT_PASSWORD;
 	if (code == ERR_NONE) {
-		*fault = password_check(password->data, password->len,
-		    user->name, user->name_len);
+		*fault = password_check(
+		    password->data, password->len, user->name, user->name_len);
 		if (*fault != PASSWORD_ALLOWED)
 			code = ERR_PASSWORD_RULES;
 	}
@@ -331,8 +331,8 @@ account_register(const struct account_service *svc, struct store *store,
 	if (result == STORE_OK)
 		return (ERR_USERNAME_TAKEN);
 	if (result == STORE_NOT_FOUND) {
-		if (password_hash(&svc->cost, password->data, password->len,
-			hash) == -1)
+		if (password_hash(
+			&svc->cost, password->data, password->len, hash) == -1)
 			return (ERR_BUSY);
 		result = insert(svc, store, text, name->len, hash, "", user);
 		secret_wipe(hash, sizeof(hash));

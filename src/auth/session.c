@@ -47,15 +47,14 @@ static enum error_code issue_access(const struct session_service *,
 static enum error_code issue_refresh(const struct session_service *,
     const char *, size_t, int64_t, struct session_tokens *);
 static enum error_code say_store(struct store *);
+static enum error_code renew(const struct session_service *, struct store *,
+    const struct renewal *, struct session_tokens *, enum session_refreshed *);
 static enum error_code
-renew(const struct session_service *, struct store *, const struct renewal *,
-    struct session_tokens *, enum session_refreshed *);
-static enum error_code try_refresh(const struct session_service *,
-    struct store *, const struct renewal *, struct attempt *,
-    struct session_tokens *);
-static enum error_code conclude(const struct session_service *, struct store *,
-    const struct renewal *, struct attempt *, struct session_tokens *,
-    enum session_refreshed *);
+try_refresh(const struct session_service *, struct store *,
+    const struct renewal *, struct attempt *, struct session_tokens *);
+static enum error_code
+conclude(const struct session_service *, struct store *, const struct renewal *,
+    struct attempt *, struct session_tokens *, enum session_refreshed *);
 static enum error_code take_successor(struct store *, const struct renewal *,
     struct attempt *, struct session_tokens *);
 static int open_successor(const char *, size_t,
@@ -109,11 +108,11 @@ session_apply(
 {
 	if (svc->revocations == NULL || made->kind == STORE_REVOKE_NONE)
 		return (ERR_NONE);
-	if (revocations_apply(svc->revocations, made,
-		clock_now(&svc->policy.clock)) == 0)
+	if (revocations_apply(
+		svc->revocations, made, clock_now(&svc->policy.clock)) == 0)
 		return (ERR_NONE);
-	log_line(LOG_LEVEL_ERR,
-	    "no room for a revocation: raise CORGI_REVOCATIONS");
+	log_line(
+	    LOG_LEVEL_ERR, "no room for a revocation: raise CORGI_REVOCATIONS");
 	return (ERR_REVOCATIONS_FULL);
 }
 
@@ -172,8 +171,8 @@ issue_refresh(const struct session_service *svc, const char *subject,
 	code = token_issue(
 	    &svc->policy, &request, &out->refresh, &out->refresh_made);
 	if (code == ERR_NONE && strlen(out->refresh) > SEALED_TOKEN_MAX) {
-		log_line(LOG_LEVEL_ERR,
-		    "a refresh token is too long to be renewed");
+		log_line(
+		    LOG_LEVEL_ERR, "a refresh token is too long to be renewed");
 		code = ERR_INTERNAL;
 	}
 	return (code);
@@ -205,8 +204,8 @@ session_begin(const struct session_service *svc, struct store *store,
 	session.expires_at =
 	    earlier_of(later(now, config->refresh_expires), session.ends_at);
 	session.access_until = accepted_until(svc, access_expires);
-	code = issue_refresh(svc, user->subject, user->subject_len,
-	    session.expires_at, out);
+	code = issue_refresh(
+	    svc, user->subject, user->subject_len, session.expires_at, out);
 	if (code != ERR_NONE)
 		goto out;
 
@@ -339,8 +338,7 @@ conclude(const struct session_service *svc, struct store *store,
 		return (ERR_NONE);
 	case STORE_REFRESH_REPEATED:
 		*how = SESSION_REPEATED;
-		return (take_successor(store, renewal, attempt, out) ==
-			    ERR_NONE
+		return (take_successor(store, renewal, attempt, out) == ERR_NONE
 			? describe_refresh(svc, out)
 			: ERR_STORE);
 	case STORE_REFRESH_REUSED:
@@ -377,8 +375,8 @@ take_successor(struct store *store, const struct renewal *renewal,
 			return (ERR_NONE);
 		if (result != STORE_OK)
 			return (say_store(store));
-		if (open_successor(out->refresh, strlen(out->refresh), found,
-			out) == -1)
+		if (open_successor(
+			out->refresh, strlen(out->refresh), found, out) == -1)
 			return (ERR_STORE);
 	}
 	log_line(LOG_LEVEL_ERR, "session %s: too many refreshes at once",
@@ -503,6 +501,7 @@ session_end_all(const struct session_service *svc, struct store *store,
 	const char *subject;
 	size_t len;
 
+	memset(&user, 0, sizeof(user));
 	subject = claims_subject(claims, &len);
 	if (len >= 1 && len <= STORE_NAME_MAX)
 		result = store_user_find_subject(store, subject, len, &user);

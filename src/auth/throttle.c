@@ -35,15 +35,15 @@
  * while writing leaves at worst a wrong count.
  */
 struct entry {
-	struct throttle_key key; /* zero: free */
+	struct throttle_key key;     /* zero: free */
 	struct throttle_key account; /* of a pair: whose it is */
-	int64_t until_ms;        /* nobody is let through before */
-	int64_t last_ms;         /* of the last failure or good login */
+	int64_t until_ms;            /* nobody is let through before */
+	int64_t last_ms;             /* of the last failure or good login */
 	uint32_t failures;
-	uint8_t count;   /* enum throttle_count */
-	bool known;      /* PAIR: somebody has logged in from there */
-	bool refused;    /* somebody has been, since the last attempt */
-	struct in6_addr address;      /* PAIR, ADDRESS */
+	uint8_t count;           /* enum throttle_count */
+	bool known;              /* PAIR: somebody has logged in from there */
+	bool refused;            /* somebody has been, since the last attempt */
+	struct in6_addr address; /* PAIR, ADDRESS */
 	char name[THROTTLE_TEXT_MAX]; /* ACCOUNT, PAIR; escaped */
 };
 
@@ -69,16 +69,15 @@ struct attempt {
 };
 
 static void network_of(const struct in6_addr *, struct in6_addr *);
-static struct throttle_key key_of(const struct throttle *,
-    enum throttle_count, const struct attempt *);
+static struct throttle_key
+key_of(const struct throttle *, enum throttle_count, const struct attempt *);
 static bool is_none(const struct throttle_key *);
 static bool is_same(const struct throttle_key *, const struct throttle_key *);
 static struct entry *bucket_of(struct throttle *, const struct throttle_key *);
 static struct entry *
 find(struct throttle *, const struct throttle_key *, int64_t);
-static struct entry *
-find_or_make(struct throttle *, const struct throttle_key *,
-    enum throttle_count, int64_t);
+static struct entry *find_or_make(struct throttle *,
+    const struct throttle_key *, enum throttle_count, int64_t);
 static int64_t weight(const struct throttle *, const struct entry *);
 static bool is_over(const struct entry *, int64_t);
 static int64_t wait_of(const struct throttle *, const struct entry *);
@@ -353,8 +352,8 @@ throttle_admit(struct throttle *t, const void *name, size_t len,
 			longest = e;
 	}
 	if (longest != NULL) {
-		wait = (unsigned int)((longest->until_ms - now_ms + MS - 1) /
-		    MS);
+		wait =
+		    (unsigned int)((longest->until_ms - now_ms + MS - 1) / MS);
 		if (began != NULL)
 			*began = !longest->refused;
 		longest->refused = true;
@@ -396,9 +395,9 @@ void
 throttle_settle(struct throttle *t, struct throttle_ticket *ticket,
     enum throttle_outcome outcome, int64_t now_ms)
 {
-	const struct throttle_key *own = &ticket->keys[ticket->known
-		? THROTTLE_OF_PAIR
-		: THROTTLE_OF_ACCOUNT];
+	const struct throttle_key *own =
+	    &ticket
+		 ->keys[ticket->known ? THROTTLE_OF_PAIR : THROTTLE_OF_ACCOUNT];
 	const struct throttle_key *address = &ticket->keys[THROTTLE_OF_ADDRESS];
 
 	if (!ticket->charged)
@@ -427,13 +426,12 @@ address_text(const struct in6_addr *address, char out[THROTTLE_TEXT_MAX])
 	char text[INET6_ADDRSTRLEN];
 
 	if (IN6_IS_ADDR_V4MAPPED(address)) {
-		(void)inet_ntop(AF_INET, &address->s6_addr[12], out,
-		    THROTTLE_TEXT_MAX);
+		(void)inet_ntop(
+		    AF_INET, &address->s6_addr[12], out, THROTTLE_TEXT_MAX);
 		return;
 	}
 	(void)inet_ntop(AF_INET6, address, text, sizeof(text));
-	(void)snprintf(
-	    out, THROTTLE_TEXT_MAX, "%s/%d", text, NETWORK_LEN * 8);
+	(void)snprintf(out, THROTTLE_TEXT_MAX, "%s/%d", text, NETWORK_LEN * 8);
 }
 
 static void
@@ -470,7 +468,8 @@ throttle_each(struct throttle *t, int64_t now_ms,
 		memcpy(copies, &t->entries[bucket * WAYS], sizeof(copies));
 		shared_lock_release(&t->lock);
 		for (i = 0; i < WAYS; i++) {
-			if (is_none(&copies[i].key) || copies[i].failures == 0 ||
+			if (is_none(&copies[i].key) ||
+			    copies[i].failures == 0 ||
 			    is_over(&copies[i], now_ms))
 				continue;
 			describe(&copies[i], now_ms, &entry);

@@ -65,19 +65,19 @@ static void put_text(struct line *, const char *, size_t);
 static void put_unit(struct line *, unsigned int);
 
 int
-audit_open(const char *name)
+audit_open(const char *where)
 {
 	audit_close();
-	if (strcmp(name, "off") == 0)
+	if (strcmp(where, "off") == 0)
 		return (0);
-	if (strcmp(name, "-") == 0) {
+	if (strcmp(where, "-") == 0) {
 		target.fd = STDOUT_FILENO;
 		return (0);
 	}
-	target.path = strdup(name);
+	target.path = strdup(where);
 	if (target.path == NULL)
 		return (-1);
-	target.fd = open_file(name);
+	target.fd = open_file(where);
 	if (target.fd != -1)
 		return (0);
 	free(target.path);
@@ -222,8 +222,8 @@ make_line(struct line *line, const struct audit_event *event)
 	put_time(line);
 	put(line, "\"", 1);
 	put_member(line, "event", audit_kind_name(event->kind), SIZE_MAX);
-	put_member(line, "outcome", event->outcome == AUDIT_OK ? "ok" : "failed",
-	    SIZE_MAX);
+	put_member(line, "outcome",
+	    event->outcome == AUDIT_OK ? "ok" : "failed", SIZE_MAX);
 	put_member(line, "reason", event->reason, SIZE_MAX);
 	put_member(line, "subject", event->subject, event->subject_len);
 	put_member(line, "session", event->session, SIZE_MAX);
@@ -259,8 +259,8 @@ put_time(struct line *line)
 	if (gmtime_r(&seconds, &tm) == NULL)
 		return;
 	len = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-	len += (size_t)snprintf(text + len, sizeof(text) - len, ".%03dZ",
-	    (int)(now % 1000));
+	len += (size_t)snprintf(
+	    text + len, sizeof(text) - len, ".%03dZ", (int)(now % 1000));
 	put(line, text, len);
 }
 

@@ -68,7 +68,7 @@ struct audit_event {
  * absolute when the process changes its folder later. Returns 0, or -1 with
  * errno when the file cannot be opened.
  */
-int audit_open(const char *target) __attribute__((warn_unused_result));
+int audit_open(const char *where) __attribute__((warn_unused_result));
 
 /*
  * Write one event. Returns 0, or -1 when the line could not be written whole;

@@ -144,8 +144,8 @@ derive_key(const void *passphrase, size_t len, uint8_t key[SEAL_KEY_LEN])
 	_Static_assert(sizeof(purpose) - 1 >= crypto_generichash_KEYBYTES_MIN &&
 		sizeof(purpose) - 1 <= crypto_generichash_KEYBYTES_MAX,
 	    "a key that BLAKE2b takes");
-	(void)crypto_generichash(key, SEAL_KEY_LEN, passphrase, len, purpose,
-	    sizeof(purpose) - 1);
+	(void)crypto_generichash(
+	    key, SEAL_KEY_LEN, passphrase, len, purpose, sizeof(purpose) - 1);
 }
 
 void
@@ -154,8 +154,8 @@ secret_seal(const void *passphrase, size_t passphrase_len, const char *label,
 {
 	uint8_t key[SEAL_KEY_LEN];
 
-	_Static_assert(SECRET_SEAL_EXTRA == SEAL_NONCE_LEN +
-		crypto_aead_xchacha20poly1305_ietf_ABYTES,
+	_Static_assert(SECRET_SEAL_EXTRA ==
+		SEAL_NONCE_LEN + crypto_aead_xchacha20poly1305_ietf_ABYTES,
 	    "nonce and tag");
 	derive_key(passphrase, passphrase_len, key);
 	secret_random(out, SEAL_NONCE_LEN);

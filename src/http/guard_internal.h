@@ -37,6 +37,7 @@ struct guard_roles {
 	const char *text; /* "A,B" */
 	const char *names[GUARD_ROLES_MAX];
 	size_t count;
+	char *memory; /* what names point into */
 };
 
 /* What an authentication block asks for. */

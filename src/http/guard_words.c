@@ -204,8 +204,8 @@ split_roles(struct guard_roles *roles)
 	char *name, *comma;
 	size_t i;
 
-	name = keep(roles->text);
-	for (; name != NULL; name = comma) {
+	roles->memory = keep(roles->text);
+	for (name = roles->memory; name != NULL; name = comma) {
 		comma = strchr(name, ',');
 		if (comma != NULL)
 			*comma++ = '\0';

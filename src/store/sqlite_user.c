@@ -306,6 +306,7 @@ change_user(struct sqlite_store *s, const struct store_change *change,
 	enum store_result result;
 	struct store_user user;
 
+	memset(&user, 0, sizeof(user));
 	result = sqlite_user_find_id(s, change->user_id, &user);
 	if (result != STORE_OK || already_so(change, &user))
 		goto out;
