@@ -127,8 +127,7 @@ remove_stale(void)
 	dir = fd == -1 ? NULL : fdopendir(fd);
 	if (dir == NULL)
 		return;
-	/* glibc's is safe for a folder stream of one's own.
-	 * cppcheck-suppress readdirCalled */
+	/* cppcheck-suppress readdirCalled; glibc's is safe on an own stream */
 	while ((entry = readdir(dir)) != NULL) {
 		if (strncmp(entry->d_name, CONTROL_SOCKET_PREFIX,
 			sizeof(CONTROL_SOCKET_PREFIX) - 1) != 0 ||
