@@ -86,11 +86,16 @@ next_field(struct span *rest, struct span *field)
 static bool
 next_word(struct span *rest, struct span *word)
 {
+	const char *end;
+
 	*rest = trim_blanks(*rest);
 	*word = *rest;
-	word->len = 0;
-	while (word->len < rest->len && !is_blank(rest->data[word->len]))
-		word->len++;
+	end = memchr(word->data, ' ', word->len);
+	if (end != NULL)
+		word->len = (size_t)(end - word->data);
+	end = memchr(word->data, '\t', word->len);
+	if (end != NULL)
+		word->len = (size_t)(end - word->data);
 	rest->data += word->len;
 	rest->len -= word->len;
 	return (word->len > 0);

@@ -25,8 +25,14 @@ struct algorithm {
 	size_t coordinate_len; /* FAMILY_EC: bytes of r and of s */
 };
 
+/* Room for a plain header in base64url, with the NUL (bytes). */
+#define KEY_HEADER_MAX 64
+
 struct key {
 	const struct algorithm *algorithm;
+	/* {"alg":"...","typ":"JWT"} in base64url, as tokens begin with it. */
+	char plain_header[KEY_HEADER_MAX];
+	size_t plain_header_len;
 	/* HMAC: the secret. Otherwise the private key as PKCS#8 PEM, or empty
 	 * when the key verifies only. */
 	struct secret signing;

@@ -7,6 +7,7 @@
 #include <openssl/obj_mac.h>
 #include <openssl/params.h>
 
+#include "auth/base64url.h"
 #include "auth/key_material.h"
 #include "auth/key_pem.h"
 #include "auth/signature.h"
@@ -34,6 +35,7 @@ static int make_hmac(struct key *k, const struct config *c, char *error);
 static int make_pair(struct key *k, const struct config *c, char *error);
 static int add_private(struct key *k, const struct config *c, char *error);
 static int add_public(struct key *k, const struct config *c, char *error);
+static void make_header(struct key *k);
 static int check_works(const struct key *k, char *error);
 static void warn_if_short(const struct key *k);
 
@@ -191,6 +193,18 @@ check_works(const struct key *k, char *error)
 	    "is damaged: what it signs does not verify"));
 }
 
+static void
+make_header(struct key *k)
+{
+	char text[BASE64URL_DATA_LEN(KEY_HEADER_MAX)];
+	int len;
+
+	len = snprintf(text, sizeof(text), "{\"alg\":\"%s\",\"typ\":\"JWT\"}",
+	    k->algorithm->name);
+	k->plain_header_len =
+	    base64url_encode(text, (size_t)len, k->plain_header);
+}
+
 struct key *
 key_from_config(const struct config *c, char error[KEY_ERROR_MAX])
 {
@@ -211,6 +225,7 @@ key_from_config(const struct config *c, char error[KEY_ERROR_MAX])
 		return (NULL);
 	}
 	k->algorithm = a;
+	make_header(k);
 	if (a->family == FAMILY_HMAC)
 		ok = make_hmac(k, c, error);
 	else
@@ -243,6 +258,13 @@ const char *
 key_algorithm(const struct key *k)
 {
 	return (k->algorithm->name);
+}
+
+const char *
+key_plain_header(const struct key *k, size_t *len)
+{
+	*len = k->plain_header_len;
+	return (k->plain_header);
 }
 
 bool

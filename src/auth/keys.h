@@ -38,6 +38,13 @@ void key_free(struct key *k);
 /* "HS256", ... */
 const char *key_algorithm(const struct key *k);
 
+/*
+ * The header of tokens that are issued with the key, {"alg":"...","typ":"JWT"},
+ * as they carry it: in base64url, *len characters. Most tokens that come begin
+ * with it.
+ */
+const char *key_plain_header(const struct key *k, size_t *len);
+
 /* Whether the key can sign. */
 bool key_can_sign(const struct key *k);
 

@@ -13,6 +13,9 @@
 /* How often a token may be passed over before it goes, at most. */
 #define USES_MAX 3
 
+/* How much of a token's end is hashed (bytes). */
+#define HASHED_MAX 32
+
 /* Memory of a typical entry, to size the table (bytes). */
 #define ENTRY_TYPICAL 1024
 #define BUCKETS_MIN   64
@@ -46,6 +49,7 @@ struct token_cache {
 	uint8_t key[SECRET_HASH_KEY_LEN];
 };
 
+static uint64_t hash_of(const struct token_cache *, const char *, size_t);
 static struct entry *
 find(const struct token_cache *, uint64_t, const char *, size_t);
 static void
@@ -108,7 +112,7 @@ token_cache_verify(struct token_cache *cache, unsigned int kinds,
 	if (cache->limit == 0)
 		return (
 		    token_verify(cache->policy, kinds, token, len, out, fault));
-	hash = secret_hash(cache->key, token, len);
+	hash = hash_of(cache, token, len);
 	e = find(cache, hash, token, len);
 	if (e != NULL && !is_good(cache, e)) {
 		drop(cache, e);
@@ -125,6 +129,19 @@ token_cache_verify(struct token_cache *cache, unsigned int kinds,
 	if (code == ERR_NONE)
 		insert(cache, hash, token, len, *out);
 	return (code);
+}
+
+/*
+ * A token ends with its signature, and no two that are good have the same: its
+ * end alone spreads them, and whoever sends others only finds that they are
+ * not there.
+ */
+static uint64_t
+hash_of(const struct token_cache *cache, const char *token, size_t len)
+{
+	size_t skipped = len > HASHED_MAX ? len - HASHED_MAX : 0;
+
+	return (secret_hash(cache->key, token + skipped, len - skipped));
 }
 
 size_t

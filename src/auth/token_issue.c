@@ -170,16 +170,15 @@ sign_text(const struct key *k, const char *claims, size_t claims_len)
 {
 	uint8_t signature[SIGNATURE_MAX];
 	size_t len, signature_len;
-	char header[40], *token;
+	const char *header;
+	char *token;
 
-	len = (size_t)snprintf(header, sizeof(header),
-	    "{\"alg\":\"%s\",\"typ\":\"JWT\"}", key_algorithm(k));
-	token =
-	    malloc(BASE64URL_TEXT_LEN(len) + BASE64URL_TEXT_LEN(claims_len) +
-		BASE64URL_TEXT_LEN(sizeof(signature)) + 3);
+	header = key_plain_header(k, &len);
+	token = malloc(len + BASE64URL_TEXT_LEN(claims_len) +
+	    BASE64URL_TEXT_LEN(sizeof(signature)) + 3);
 	if (token == NULL)
 		return (NULL);
-	len = base64url_encode(header, len, token);
+	memcpy(token, header, len);
 	token[len++] = '.';
 	len += base64url_encode(claims, claims_len, token + len);
 	if (signature_make(k, token, len, signature, &signature_len) == -1) {

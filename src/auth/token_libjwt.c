@@ -1,6 +1,5 @@
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include <jwt.h>
 
@@ -17,7 +16,6 @@
 static size_t skip_string(const char *text, size_t len, size_t at);
 static bool
 number_is_carried(const char *text, size_t len, size_t at, size_t *end);
-static bool typ_is_carried(const jdoc *header);
 
 /* The place behind the string that begins at at, where a quote stands. */
 static size_t
@@ -71,48 +69,6 @@ libjwt_carries_json(const void *text, size_t len)
 			return (false);
 	}
 	return (true);
-}
-
-static bool
-typ_is_carried(const jdoc *header)
-{
-	const char *typ = jdoc_string(jdoc_member(header, "typ"), NULL);
-
-	return (typ == NULL || strcasecmp(typ, "JWT") == 0);
-}
-
-bool
-libjwt_carries(const struct token_parts *parts)
-{
-	return (parts->len <= TOKEN_MAX && parts->signature.len > 0 &&
-	    typ_is_carried(parts->header) &&
-	    libjwt_carries_json(
-		parts->header_text.data, parts->header_text.len) &&
-	    libjwt_carries_json(
-		parts->payload_text.data, parts->payload_text.len));
-}
-
-/* A secret for an HMAC, a public key for the rest: never crossed, because
- * the algorithm has to be the key's own. */
-bool
-libjwt_accepts(const struct key *k, const char *token, size_t len)
-{
-	const struct secret *material;
-	jwt_t *jwt = NULL;
-	bool accepted;
-	char *text;
-
-	text = strndup(token, len);
-	if (text == NULL)
-		return (false);
-	material =
-	    k->algorithm->family == FAMILY_HMAC ? &k->signing : &k->verifying;
-	accepted =
-	    jwt_decode(&jwt, text, material->data, (int)material->len) == 0 &&
-	    jwt_get_alg(jwt) == jwt_str_alg(k->algorithm->name);
-	jwt_free(jwt);
-	secret_free_mem(text, len);
-	return (accepted);
 }
 
 char *

@@ -105,11 +105,12 @@ read_payload(struct token_parts *parts, struct fault *fault)
  * a dot in between is a foreign character of the payload.
  */
 enum error_code
-token_parts_read(struct token_parts *parts, const char *token, size_t len,
-    struct fault *fault)
+token_parts_read(struct token_parts *parts, const struct key *key,
+    const char *token, size_t len, struct fault *fault)
 {
-	const char *first, *last;
-	enum error_code code;
+	const char *first, *last, *plain;
+	enum error_code code = ERR_NONE;
+	size_t plain_len;
 
 	memset(parts, 0, sizeof(*parts));
 	parts->token = token;
@@ -120,7 +121,11 @@ token_parts_read(struct token_parts *parts, const char *token, size_t len,
 		return (fault_set(fault, ERR_TOKEN_SEGMENTS, NULL));
 	parts->signed_len = (size_t)(last - token);
 
-	code = read_header(parts, (size_t)(first - token), fault);
+	plain = key_plain_header(key, &plain_len);
+	parts->plain_header = (size_t)(first - token) == plain_len &&
+	    memcmp(token, plain, plain_len) == 0;
+	if (!parts->plain_header)
+		code = read_header(parts, (size_t)(first - token), fault);
 	if (code != ERR_NONE)
 		return (code);
 	code = token_bytes_read(&parts->payload_text, first + 1,
@@ -130,9 +135,11 @@ token_parts_read(struct token_parts *parts, const char *token, size_t len,
 		    len - parts->signed_len - 1, ERR_TOKEN_CRYPTO_PADDING);
 	if (code != ERR_NONE)
 		return (fault_set(fault, code, NULL));
-	code = check_kid(parts, fault);
-	if (code == ERR_NONE)
-		code = check_crit(parts, fault);
+	if (!parts->plain_header) {
+		code = check_kid(parts, fault);
+		if (code == ERR_NONE)
+			code = check_crit(parts, fault);
+	}
 	if (code == ERR_NONE)
 		code = read_payload(parts, fault);
 	return (code);

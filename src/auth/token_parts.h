@@ -5,9 +5,11 @@
 #ifndef CORGI_TOKEN_PARTS_H
 #define CORGI_TOKEN_PARTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "auth/keys.h"
 #include "base/errors.h"
 #include "base/jdoc.h"
 
@@ -24,17 +26,21 @@ struct token_parts {
 	struct token_bytes header_text;
 	struct token_bytes payload_text;
 	struct token_bytes signature;
-	jdoc *header;  /* an object */
+	/* Whether the header is, letter for letter, the one that tokens of the
+	 * key are issued with: then it is not taken apart again. */
+	bool plain_header;
+	jdoc *header;  /* an object; NULL for a plain header */
 	jdoc *payload; /* an object */
 };
 
 /*
- * Take a token apart: rows 1 to 10 of the compatibility specification, in
- * their order. parts is filled as far as it went; token_parts_free() it in
+ * Take a token that is for a key apart: rows 1 to 10 of the compatibility
+ * specification, in their order. parts is filled as far as it went; token_parts_free() it in
  * any case.
  */
-enum error_code token_parts_read(struct token_parts *parts, const char *token,
-    size_t len, struct fault *fault) __attribute__((warn_unused_result));
+enum error_code token_parts_read(struct token_parts *parts,
+    const struct key *key, const char *token, size_t len, struct fault *fault)
+    __attribute__((warn_unused_result));
 
 /* Wipe and release what belongs to parts. */
 void token_parts_free(struct token_parts *parts);

@@ -39,7 +39,7 @@ clock_monotonic_ms(void)
 {
 	struct timespec ts;
 
-	if (clock_gettime(CLOCK_MONOTONIC, &ts) != 0)
+	if (clock_gettime(CLOCK_MONOTONIC_COARSE, &ts) != 0)
 		abort();
 
 	return ((int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000);
@@ -51,7 +51,7 @@ now_system(void *ctx)
 	struct timespec ts;
 
 	(void)ctx;
-	if (clock_gettime(CLOCK_REALTIME, &ts) != 0)
+	if (clock_gettime(CLOCK_REALTIME_COARSE, &ts) != 0)
 		abort();
 
 	return (ts.tv_sec);
@@ -63,7 +63,7 @@ now_ms_system(void *ctx)
 	struct timespec ts;
 
 	(void)ctx;
-	if (clock_gettime(CLOCK_REALTIME, &ts) != 0)
+	if (clock_gettime(CLOCK_REALTIME_COARSE, &ts) != 0)
 		abort();
 
 	return ((int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000);

@@ -30,15 +30,18 @@ static bool take_coding(h1_parser *p, struct text value);
 static bool take_connection(h1_parser *p, struct text value);
 static bool take_expect(h1_parser *p, struct text value);
 
+#define NAME(text) text, sizeof(text) - 1
+
 static const struct {
 	const char *name;
+	size_t len;
 	bool (*take)(h1_parser *p, struct text value);
 } framing_fields[] = {
-    {"host", take_host},
-    {"content-length", take_length},
-    {"transfer-encoding", take_coding},
-    {"connection", take_connection},
-    {"expect", take_expect},
+    {NAME("host"), take_host},
+    {NAME("content-length"), take_length},
+    {NAME("transfer-encoding"), take_coding},
+    {NAME("connection"), take_connection},
+    {NAME("expect"), take_expect},
 };
 
 static bool
@@ -155,12 +158,13 @@ bool
 h1_check_field(h1_parser *p, const char *name, size_t name_len,
     const char *value, size_t value_len)
 {
-	struct text n = {name, name_len}, v = {value, value_len};
+	struct text v = {value, value_len};
 	size_t i;
 
 	for (i = 0; i < sizeof(framing_fields) / sizeof(framing_fields[0]);
 	     i++) {
-		if (is(n, framing_fields[i].name))
+		if (framing_fields[i].len == name_len &&
+		    strncasecmp(framing_fields[i].name, name, name_len) == 0)
 			return (framing_fields[i].take(p, v));
 	}
 	return (true);

@@ -329,3 +329,42 @@ Test(token_cache, a_cached_token_is_refused_once_it_is_revoked)
 	free(other);
 	kit_free(&kit);
 }
+
+/* The end of a token alone is hashed: another beginning is another token. */
+Test(token_cache, a_token_with_the_end_of_a_known_one_is_another)
+{
+	struct claims *claims;
+	struct token_cache *cache;
+	struct fault fault;
+	struct kit kit;
+	char *known, *other, *mixed;
+	const char *dot;
+
+	kit_hmac(&kit, "HS256");
+	cache = token_cache_new(&kit.policy, 1 << 20);
+	cr_assert_not_null(cache);
+	known = kit_claims(&kit, GOOD_PAYLOAD);
+	other = kit_claims(&kit, "{" GOOD_CLAIMS ",\"x\":\"y\"}");
+	cr_assert_eq(token_cache_verify(cache, TOKEN_ACCESS, known,
+			 strlen(known), &claims, &fault),
+	    ERR_NONE);
+	claims_free(claims);
+
+	dot = strrchr(other, '.');
+	mixed = malloc(strlen(other) + strlen(known));
+	cr_assert_not_null(mixed);
+	(void)snprintf(mixed, strlen(other) + strlen(known), "%.*s%s",
+	    (int)(dot - other), other, strrchr(known, '.'));
+	cr_expect_eq(token_cache_verify(cache, TOKEN_ACCESS, mixed,
+			 strlen(mixed), &claims, &fault),
+	    ERR_TOKEN_SIGNATURE);
+	cr_expect_eq(token_cache_verify(cache, TOKEN_ACCESS, other,
+			 strlen(other), &claims, &fault),
+	    ERR_NONE);
+	claims_free(claims);
+	free(known);
+	free(other);
+	free(mixed);
+	token_cache_free(cache);
+	kit_free(&kit);
+}
