@@ -92,7 +92,8 @@ SUBMAKE = mkdir -p $(BUILD) && flock $(BUILD)/.lock $(MAKE) \
 
 .PHONY: help run dev prod build test test-build check asan coverage fuzz \
 	fuzz-build test-browser bench-login bench-start bench-front \
-	bench-abuse bench-users bench-import bench-revocation bench-ready \
+	bench-abuse bench-users bench-import bench-revocation \
+	bench-instructions bench-ready \
 	bench-build soak soak-sessions example-flask image clean \
 	lib unit module ctl cli e2e FORCE
 .SECONDARY:
@@ -175,6 +176,9 @@ bench-revocation: bench-ready ## a known token beside 1,000,000 revocations
 
 bench-import: bench-ready ## taking over 100,000 accounts with their hashes
 	@bench/import $(BUILD)/prod
+
+bench-instructions: bench-ready ## instructions of one verification, warm and cold
+	@bench/instructions $(BUILD)/prod
 
 bench-ready:
 	@scripts/install bench
