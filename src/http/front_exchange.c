@@ -109,7 +109,7 @@ front_dispatch(struct front *fr)
 	memset(&refusal, 0, sizeof(refusal));
 	refusal.fault = &fault;
 
-	len = strcspn(r->target, "?");
+	len = (size_t)(strchrnul(r->target, '?') - r->target);
 	if (len > PATH_MAX_KORE ||
 	    host_name(r->host, host, sizeof(host)) == NULL) {
 		(void)fault_set(&fault,
@@ -168,8 +168,9 @@ hand_over_fault(const struct front *fr, const char *host)
 
 /*
  * A head of our own making, without the client's headers; the length. The body
- * stays here, so Kore is told that there is none. The parts have been bounded:
- * a method that Kore knows, a path and a host that fit it.
+ * stays here, so Kore is told that there is none where it asks for one. The
+ * parts have been bounded: a method that Kore knows, a path and a host that fit
+ * it.
  */
 static size_t
 kore_head(char out[KORE_HEAD_MAX], const char *method, const char *path,
@@ -182,7 +183,9 @@ kore_head(char out[KORE_HEAD_MAX], const char *method, const char *path,
 	p = stpcpy(p, path);
 	p = stpcpy(p, " HTTP/1.1\r\nhost: ");
 	p = stpcpy(p, host);
-	p = stpcpy(p, "\r\ncontent-length: 0\r\n\r\n");
+	if (method[0] == 'P') /* POST, PUT, PATCH */
+		p = stpcpy(p, "\r\ncontent-length: 0");
+	p = stpcpy(p, "\r\n\r\n");
 	return ((size_t)(p - out));
 }
 
@@ -347,6 +350,7 @@ front_mode(struct front *fr)
 	memset(&mode, 0, sizeof(mode));
 	max = front_worker.config->requests_per_connection;
 	mode.tls = fr->c->ssl != NULL;
+	mode.last = fr->backlog_len == 0;
 	mode.close = true;
 	if (h1_state(fr->parser) == H1_DONE) {
 		r = h1_request(fr->parser);
@@ -396,7 +400,7 @@ host_name(const char *host, char *out, size_t size)
 	if (*host == '[')
 		len = strcspn(host, "]") + (strchr(host, ']') != NULL);
 	else
-		len = strcspn(host, ":");
+		len = (size_t)(strchrnul(host, ':') - host);
 	if (len == 0) {
 		host = "localhost";
 		len = strlen(host);

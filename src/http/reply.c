@@ -1,3 +1,5 @@
+#include <sys/socket.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +42,8 @@ struct head {
 	size_t len;
 };
 
+static void send_or_queue(
+    struct connection *, const struct reply_mode *, const char *, size_t);
 static void head_text(struct head *, const char *, size_t);
 static void head_number(struct head *, uint64_t);
 static void head_field(struct head *, const char *, const char *);
@@ -105,10 +109,37 @@ reply_write(struct connection *c, const struct reply *reply,
 		h.len = 0;
 	}
 	HEAD_LITERAL(&h, "\r\n");
-
-	net_send_queue(c, h.text, h.len);
-	if (reply->len > 0 && !mode->head_only)
+	if (mode->head_only)
+		send_or_queue(c, mode, h.text, h.len);
+	else if (reply->len <= sizeof(h.text) - h.len) {
+		head_text(&h, reply->body, reply->len);
+		send_or_queue(c, mode, h.text, h.len);
+	} else {
+		net_send_queue(c, h.text, h.len);
 		net_send_queue(c, reply->body, reply->len);
+	}
+}
+
+/*
+ * Most answers fit into the socket: those need no queue, whose buffers Kore
+ * makes anew for each. While more requests of the connection wait, answers are
+ * queued, to leave in one piece. What is wrong with the socket is for the
+ * flush to find out.
+ */
+static void
+send_or_queue(struct connection *c, const struct reply_mode *mode,
+    const char *data, size_t len)
+{
+	ssize_t n = 0;
+
+	if (mode->last && !mode->tls && TAILQ_EMPTY(&c->send_queue) &&
+	    (c->evt.flags & KORE_EVENT_WRITE)) {
+		n = send(c->fd, data, len, MSG_NOSIGNAL);
+		if (n == -1)
+			n = 0;
+	}
+	if ((size_t)n < len)
+		net_send_queue(c, data + n, len - (size_t)n);
 }
 
 void

@@ -39,6 +39,7 @@ struct reply_mode {
 	bool head_only;   /* the request was HEAD */
 	bool close;       /* the connection ends after this answer */
 	unsigned int tls; /* the connection is encrypted */
+	bool last;        /* of those that have been asked for so far */
 };
 
 /* What a refusal needs besides its fault. All may be NULL. */
@@ -53,7 +54,8 @@ struct refusal {
 	size_t lines_len;
 };
 
-/* Queue an answer on a connection; the caller flushes. */
+/* Queue an answer on a connection; the caller flushes. What goes into the
+ * socket at once is sent and never queued. */
 void reply_write(struct connection *c, const struct reply *reply,
     const struct reply_mode *mode);
 
