@@ -285,7 +285,7 @@ static const struct config_rule rules[OPTION__MAX] = {
     [OPTION_REFRESH_GRACE] = {config_read_seconds, PLACE(refresh_grace), 0, 300,
 	"10"},
     [OPTION_SESSIONS_PER_USER] = {config_read_uint, PLACE(sessions_per_user), 0,
-	1000000, "100"},
+	1000000, "1000"},
     [OPTION_REVOCATIONS] = {config_read_uint, PLACE(revocations), 1000,
 	16000000, "1000000"},
     [OPTION_DECODE_LEEWAY] = {config_read_seconds, PLACE(leeway), 0, LEEWAY_MAX,

@@ -150,7 +150,7 @@ Test(config_cookie, the_defaults_of_sessions_and_throttling)
 	cr_expect_eq(c.refresh_expires, 30 * 86400);
 	cr_expect_eq(c.session_expires, 90 * 86400);
 	cr_expect_eq(c.refresh_grace, 10);
-	cr_expect_eq(c.sessions_per_user, 100);
+	cr_expect_eq(c.sessions_per_user, 1000);
 	cr_expect_eq(c.revocations, 1000000);
 	cr_expect_eq(c.throttle_account, 20);
 	cr_expect_eq(c.throttle_address, 200);

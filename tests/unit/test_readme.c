@@ -1,5 +1,6 @@
 /*
- * The README's table of options is the one the program has.
+ * The README's table of options is the one the program has, and the program
+ * does what it says there.
  */
 #include <criterion/criterion.h>
 
@@ -7,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/config.h"
+#include "base/config_internal.h"
 #include "base/secret.h"
 
 /* The README, from CORGI_ROOT or the current folder. */
@@ -68,4 +69,21 @@ Test(readme, its_table_holds_no_option_that_the_program_has_not)
 	}
 	cr_expect_eq(rows, count);
 	free(text);
+}
+
+/* The words that people read and the value that is read must not go apart. */
+Test(readme, every_default_is_the_one_that_people_read_about)
+{
+	const struct config_option *options;
+	const char *initial;
+	size_t i, count;
+
+	options = config_options(&count);
+	for (i = 0; i < count; i++) {
+		initial = config_rule_of(i)->initial;
+		if (initial != NULL)
+			cr_expect_str_eq(initial, options[i].fallback, "%s",
+			    options[i].name);
+	}
+	cr_expect_gt(count, 60);
 }
