@@ -192,9 +192,9 @@ soak-sessions: ## logouts and refreshes while workers die; SOAK_SECONDS=30
 	    $(OUT)/soak/sessions -j1
 
 example-flask: ## a Flask application and Corgi on one key (examples/flask)
-	@scripts/install run
+	@scripts/install example
 	@+$(SUBMAKE) FLAVOR=dev build
-	@examples/flask/run $(BUILD)
+	@scripts/with-service $(BUILD) examples/flask/run $(BUILD)
 
 soak: ## good traffic, floods, garbage and kills together; SOAK_SECONDS=60
 	@scripts/install test
