@@ -154,7 +154,7 @@ fuzz: ## libFuzzer, FUZZ_SECONDS=60 for each target
 test-browser: ## drive the page in headless Chromium
 	@scripts/install browser
 	@+$(SUBMAKE) FLAVOR=dev build
-	@scripts/with-service $(BUILD) tests/browser/run
+	@scripts/with-service $(BUILD) CORGI_REFRESH_GRACE=4 tests/browser/run
 
 bench-login: bench-ready ## logins beside guarded requests, and the bare hash
 	@scripts/with-service $(BUILD)/prod bench/login $(BUILD)/prod

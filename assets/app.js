@@ -1,46 +1,26 @@
 /*
- * Corgi's page: log in, take the token apart, call the guarded routes.
+ * Corgi's page: log in, take the token apart, call the guarded routes, renew
+ * the session and end it.
  *
- * The token lives in this module's variables and in the text area, nowhere
+ * The tokens live in this module's variables and in the text area, nowhere
  * else. Whatever came from outside reaches the page as text, never as markup.
  */
+
+import {
+	CLAIM_WORDS, HEADER_WORDS, TIMES, alterAlgorithm, alterPayload,
+	alterSignature, decodeBytes, decodeSegment, isTime, tryDecode,
+} from "/token.js";
 
 const ANSWERS_KEPT = 50;
 const WAIT_MS = 15000;
 const SHORT_LIFE_S = 60;
 
-/* The largest time a Date can hold, in seconds. */
-const DATE_MAX_S = 8.64e12;
-
 const HEADERS_SHOWN = [
 	"WWW-Authenticate", "Cache-Control", "Allow", "Retry-After",
 ];
 
-const CLAIM_WORDS = new Map([
-	["sub", "Whom the token speaks for: the username."],
-	["iat", "When the service issued it."],
-	["nbf", "It counts from this moment on, not before."],
-	["exp", "When it ends. After that the guarded routes answer 401."],
-	["jti", "The token's own number: no two tokens share one."],
-	["type", "What it is for: the guarded routes want “access”."],
-	["fresh", "Whether a password was typed for this very token."],
-	["csrf", "A second secret for tokens kept in cookies. A token sent in a "
-	    + "header has no need of it."],
-	["iss", "Who issued it."],
-	["aud", "For whom it is meant."],
-]);
-
-const HEADER_WORDS = new Map([
-	["alg", "How it is signed. The service takes only its own algorithm, "
-	    + "whatever stands here."],
-	["typ", "What kind of thing this is: a JSON Web Token."],
-	["kid", "Which of the service's keys signed it."],
-]);
-
 const TIME_FORMAT = new Intl.DateTimeFormat(undefined,
     { dateStyle: "medium", timeStyle: "medium" });
-
-const TIMES = new Set(["iat", "nbf", "exp"]);
 
 const find = (id) => document.getElementById(id);
 
@@ -49,8 +29,12 @@ const loginForm = find("login");
 const loginButton = find("login-button");
 const answers = find("answers");
 
-/* The token as the service issued it, to be put back after an alteration. */
+/* The access token as the service issued it, to be put back after an
+ * alteration; the refresh token that counts, and the one it took the place
+ * of. */
 let issued = "";
+let refreshToken = "";
+let usedToken = "";
 
 /* The request behind an entry of the log. */
 const requests = new WeakMap();
@@ -110,59 +94,15 @@ function duration(seconds) {
 	    .map(([n, unit]) => `${n} ${unit}`).join(" ");
 }
 
-const isTime = (value) => typeof value === "number"
-    && Math.abs(value) <= DATE_MAX_S;
-
-/* Taking a token apart. */
-
-/*
- * The object in one segment. base64url to bytes, bytes as UTF-8 (atob alone
- * would give one character per byte), then JSON; throws with a reason.
- */
-function decodeSegment(segment) {
-	const bytes = decodeBytes(segment);
-	let text;
-
-	try {
-		text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-	} catch {
-		throw new Error("This part is not UTF-8 text.");
-	}
-	let value;
-	try {
-		value = JSON.parse(text);
-	} catch {
-		throw new Error("This part is not JSON.");
-	}
-	if (value === null || typeof value !== "object" || Array.isArray(value))
-		throw new Error("This part is not a JSON object.");
-	return value;
-}
-
-function decodeBytes(segment) {
-	if (!/^[A-Za-z0-9_-]*$/.test(segment) || segment.length % 4 === 1)
-		throw new Error("This part is not base64url.");
-	const raw = atob(segment.replaceAll("-", "+").replaceAll("_", "/"));
-	return Uint8Array.from(raw, (c) => c.charCodeAt(0));
-}
-
-function encodeSegment(value) {
-	const bytes = new TextEncoder().encode(JSON.stringify(value));
-	const raw = Array.from(bytes, (b) => String.fromCharCode(b)).join("");
-
-	return btoa(raw).replaceAll("+", "-").replaceAll("/", "_")
-	    .replaceAll("=", "");
-}
-
-function tryDecode(segment) {
-	try {
-		return decodeSegment(segment);
-	} catch {
-		return null;
-	}
-}
-
 /* Showing it. */
+
+function timeOf(seconds) {
+	const when = new Date(seconds * 1000);
+	const time = element("time", "", TIME_FORMAT.format(when));
+
+	time.dateTime = when.toISOString();
+	return time;
+}
 
 function claimRow(name, value, words) {
 	const row = element("div", "claim");
@@ -171,13 +111,8 @@ function claimRow(name, value, words) {
 
 	row.append(element("dt", "", name));
 	dd.append(element("code", "", text));
-	if (TIMES.has(name) && isTime(value)) {
-		const when = new Date(value * 1000);
-		const time = element("time", "", TIME_FORMAT.format(when));
-
-		time.dateTime = when.toISOString();
-		dd.append(" is ", time);
-	}
+	if (TIMES.has(name) && isTime(value))
+		dd.append(" is ", timeOf(value));
 	dd.append(element("p", "claim-words", words));
 	row.append(dd);
 	return row;
@@ -262,6 +197,24 @@ function showLife() {
 	life.classList.toggle("over", left <= 0);
 }
 
+/* The refresh token, in the words of a sentence. */
+function showSession() {
+	const claims = tryDecode(refreshToken.split(".")[1] ?? "");
+	const state = find("session-state");
+	const words = [];
+
+	find("used").hidden = usedToken === "";
+	if (refreshToken === "") {
+		state.textContent = "There is no refresh token yet: log in.";
+		return;
+	}
+	words.push("The page holds the refresh token ",
+	    element("code", "", shorten("", refreshToken)), ".");
+	if (isTime(claims?.exp))
+		words.push(" It is good until ", timeOf(claims.exp), ".");
+	state.replaceChildren(...words);
+}
+
 /* Holding it. */
 
 const currentToken = () => tokenBox.value.trim();
@@ -271,8 +224,18 @@ function setToken(token) {
 	showToken();
 }
 
-function forgetToken() {
-	issued = "";
+/* What a login or a refresh has brought. */
+function takeTokens(data) {
+	usedToken = refreshToken;
+	issued = String(data.access_token);
+	refreshToken = String(data.refresh_token ?? "");
+	setToken(issued);
+	showSession();
+	say("token-message", "");
+}
+
+function forgetTokens() {
+	issued = refreshToken = usedToken = "";
 	for (const entry of answers.children) {
 		const request = requests.get(entry);
 
@@ -280,7 +243,9 @@ function forgetToken() {
 			request.token = null;
 	}
 	setToken("");
-	say("token-message", "The token is forgotten.");
+	showSession();
+	say("session-message", "");
+	say("token-message", "The tokens are forgotten.");
 }
 
 /* Altering it, to see it refused. */
@@ -295,35 +260,6 @@ function alter(change, words) {
 	}
 	setToken(parts.join("."));
 	say("token-message", words);
-}
-
-/* The first character, for the last one may hold bits that do not count. */
-function alterSignature(parts) {
-	if (parts[2] === "")
-		return false;
-	parts[2] = (parts[2][0] === "A" ? "B" : "A") + parts[2].slice(1);
-	return true;
-}
-
-function alterPayload(parts) {
-	const claims = tryDecode(parts[1]);
-
-	if (!claims)
-		return false;
-	claims.sub = claims.sub === "admin" ? "root" : "admin";
-	parts[1] = encodeSegment(claims);
-	return true;
-}
-
-function alterAlgorithm(parts) {
-	const header = tryDecode(parts[0]);
-
-	if (!header)
-		return false;
-	header.alg = "none";
-	parts[0] = encodeSegment(header);
-	parts[2] = "";
-	return true;
 }
 
 function restoreToken() {
@@ -413,16 +349,21 @@ async function login(event) {
 	    JSON.stringify({ username, password }));
 	loginButton.removeAttribute("aria-disabled");
 	showFieldFaults(answer.data?.error ?? answer.data?.errors);
-	if (answer.status !== 200 || !answer.data?.access_token) {
+	if (answer.status === 200 && !answer.data?.access_token) {
+		say("login-message", "The service gives tokens in cookies only, "
+		    + "which this page does not use.", "bad");
+		return;
+	}
+	if (answer.status !== 200) {
 		say("login-message", fieldFaults(answer) ? "Look at the fields above."
 		    : reasonOf(answer), "bad");
 		return;
 	}
 	find("password").value = "";
-	issued = String(answer.data.access_token);
-	setToken(issued);
-	say("login-message", "Logged in: the token is below.", "good");
-	say("token-message", "");
+	refreshToken = "";
+	takeTokens(answer.data);
+	say("login-message", "Logged in: the tokens are below.", "good");
+	say("session-message", "");
 }
 
 function fieldFaults(answer) {
@@ -463,6 +404,53 @@ async function call(event) {
 	    good ? "good" : "bad");
 }
 
+/* The session. */
+
+/* A button of this section: what to ask, and what to say about it. */
+const SESSION_ACTS = new Map([
+	["me", { method: "GET", path: "/me",
+	    said: (data) => `You are ${data?.sub}.` }],
+	["refresh", { method: "POST", path: "/refresh",
+	    said: () => "New tokens: the access token is above, and the refresh "
+	        + "token before is used up." }],
+	["used", { method: "POST", path: "/refresh",
+	    said: () => "So soon after its use it brings the same successor: two "
+	        + "tabs are no theft. Later it is." }],
+	["logout", { method: "DELETE", path: "/logout",
+	    said: () => "Logged out. The page still has the tokens: see what they "
+	        + "are worth." }],
+	["logout-all", { method: "DELETE", path: "/logout-all",
+	    said: () => "Logged out in every browser. The page still has the "
+	        + "tokens: see what they are worth." }],
+]);
+
+async function act(name) {
+	const { method, path, said } = SESSION_ACTS.get(name);
+	const request = { method, path };
+
+	if (path === "/refresh") {
+		request.token = name === "used" ? usedToken : refreshToken;
+		request.variable = "REFRESH_TOKEN";
+	} else {
+		request.token = currentToken();
+	}
+	if (request.token === "") {
+		say("session-message", "There is no token yet: log in.", "bad");
+		return;
+	}
+	const answer = await ask(request);
+
+	if (answer.status !== 200) {
+		say("session-message", `${path}: ${answer.status || "no answer"}. `
+		    + reasonOf(answer), "bad");
+		return;
+	}
+	/* Unless another refresh was faster, or the tokens are forgotten. */
+	if (name === "refresh" && request.token === refreshToken)
+		takeTokens(answer.data);
+	say("session-message", said(answer.data), "good");
+}
+
 /* The log. */
 
 /* A token in a body is shown cut down: the page has it whole further up. */
@@ -492,7 +480,8 @@ function curl(request) {
 	if (request.token)
 		words.push(`-H ${quote(`Authorization: Bearer ${request.token}`)}`);
 	else if (request.token === null)
-		words.push('-H "Authorization: Bearer $TOKEN"');
+		words.push(`-H "Authorization: Bearer $${request.variable
+		    ?? "TOKEN"}"`);
 	words.push(quote(location.origin + request.path));
 	return words.join(" ");
 }
@@ -549,8 +538,9 @@ function logAnswer(request, answer) {
 	const facts = [`${answer.ms.toFixed(answer.ms < 10 ? 1 : 0)} ms`,
 	    new Date().toLocaleTimeString()];
 
-	if (request.method === "GET")
-		facts.unshift(request.token ? "with a token" : "without a token");
+	if (request.username === undefined)
+		facts.unshift(!request.token ? "without a token"
+		    : request.variable ? "with a refresh token" : "with a token");
 	line.append(element("span", "status", status),
 	    element("code", "", `${request.method} ${request.path}`));
 	entry.dataset.status = answer.status;
@@ -589,9 +579,12 @@ onClick("tamper-payload", () => alter(alterPayload,
 onClick("tamper-alg", () => alter(alterAlgorithm,
     "It claims to need no signature now. Call a route with it."));
 onClick("restore", restoreToken);
-onClick("forget", forgetToken);
+onClick("forget", forgetTokens);
+for (const name of SESSION_ACTS.keys())
+	onClick(name, () => act(name));
 onClick("clear", clearAnswers);
 for (const button of document.querySelectorAll("[data-path]"))
 	button.addEventListener("click", call);
 setInterval(showLife, 1000);
 showToken();
+showSession();

@@ -53,6 +53,13 @@ handle_page_script(struct http_request *req)
 }
 
 int
+handle_page_module(struct http_request *req)
+{
+	return (reply_asset(req, "text/javascript; charset=utf-8",
+	    asset_token_js, asset_len_token_js));
+}
+
+int
 handle_page_style(struct http_request *req)
 {
 	return (reply_asset(

@@ -12,9 +12,10 @@ struct http_request;
 /* Alive, whatever the store does. */
 CORGI_EXPORT int handle_health(struct http_request *req);
 
-/* The page, its script and its style (assets/). */
+/* The page, its script with the module it imports, and its style (assets/). */
 CORGI_EXPORT int handle_page(struct http_request *req);
 CORGI_EXPORT int handle_page_script(struct http_request *req);
+CORGI_EXPORT int handle_page_module(struct http_request *req);
 CORGI_EXPORT int handle_page_style(struct http_request *req);
 
 /* The interface's description (assets/openapi.json). */

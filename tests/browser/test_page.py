@@ -20,8 +20,8 @@ UNSIGNED = "[data-path='%s']:not([data-with])"
 
 # Chromium itself writes a console line for every 4xx that a script fetches.
 EXPECTED_CONSOLE = re.compile(
-    re.escape(BASE_URL) + "/(login|protected|secure-data) - Failed to load "
-    "resource: the server responded with a status of (400|401|422) ")
+    re.escape(BASE_URL) + "/(login|protected|secure-data|me|refresh) - Failed "
+    "to load resource: the server responded with a status of (400|401|422) ")
 
 # Stopped from outside, the browser is stopped as well (atexit).
 signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -145,14 +145,17 @@ class Page(unittest.TestCase):
         claims = self.claims()
         self.assertEqual(claims["sub"], USERNAME)
         self.assertEqual(claims["type"], "access")
-        self.assertEqual(claims["fresh"], "false")
-        self.assertLessEqual({"iat", "exp", "jti"}, set(claims))
+        self.assertEqual(claims["fresh"], "true")
+        self.assertLessEqual({"iat", "exp", "jti", "sid"}, set(claims))
+        self.assertNotIn("no claim this page has words for",
+                         self.driver.text("#payload-body").lower())
         self.assertIn("32 bytes", self.driver.text("#signature-body"))
-        words = self.driver.text("#payload-body").lower()
-        for promise in ("revok", "refresh"):
-            self.assertNotIn(promise, words, "the service does no such thing")
         self.assertEqual(self.driver.script(
             "return document.getElementById('password').value;"), "")
+
+    def token(self):
+        return self.driver.script(
+            "return document.getElementById('token').value;")
 
     def claims(self):
         return self.driver.script(
@@ -274,6 +277,110 @@ class Page(unittest.TestCase):
         return wait(lambda: self.driver.script("return window.copied;"),
                     "the copied text")
 
+    # The session.
+
+    def session_state(self):
+        return self.driver.text("#session-state")
+
+    def test_login_brings_a_refresh_token(self):
+        self.assertIn("no refresh token yet", self.session_state())
+        before = self.count()
+        self.driver.click("#refresh")
+        self.assertIn("no token yet", self.driver.text("#session-message"))
+        self.assertEqual(self.count(), before)
+        _, text = self.log_in()
+        self.assertIn("refresh_token", text)
+        self.assertRegex(self.session_state(),
+                         r"eyJ\S{9}….{6} \(\d+ characters\)\. "
+                         r"It is good until \w+")
+
+    def test_refresh_brings_new_tokens(self):
+        self.log_in()
+        first, session, state = self.token(), self.claims()["sid"], \
+            self.session_state()
+        status, text = self.call("#refresh")
+        self.assertEqual(status, 200)
+        self.assertIn("POST /refresh", text)
+        self.assertIn("with a refresh token", text)
+        self.assertIn("Cache-Control: no-store", text)
+        self.assertNotEqual(self.token(), first)
+        self.assertNotEqual(self.session_state(), state)
+        claims = self.claims()
+        self.assertEqual(claims["fresh"], "false")
+        self.assertEqual(claims["sid"], session)
+        self.assertEqual(self.call(SIGNED % "/protected")[0], 200)
+        self.assertEqual(self.call("#refresh")[0], 200)
+
+    def test_used_refresh_token_ends_the_session_in_the_end(self):
+        self.log_in()
+        self.assertFalse(self.driver.script(
+            "return document.getElementById('used').checkVisibility();"))
+        self.call("#refresh")
+        state = self.session_state()
+        self.assertEqual(self.call("#used")[0], 200)
+        self.assertEqual(self.session_state(), state, "the same successor")
+        self.assertEqual(self.call(SIGNED % "/protected")[0], 200)
+        wait(lambda: self.call("#used")[0] == 401, "the end of the grace")
+        self.assertIn("Token has been revoked",
+                      self.driver.text("#session-message"))
+        self.assertEqual(self.call(SIGNED % "/protected")[0], 401)
+        self.assertEqual(self.call("#refresh")[0], 401)
+
+    def test_who_am_i_is_told(self):
+        self.log_in()
+        status, text = self.call("#me")
+        self.assertEqual(status, 200)
+        self.assertIn("GET /me", text)
+        self.assertIn(self.claims()["sid"], text)
+        self.assertEqual(self.driver.text("#session-message"),
+                         "You are %s." % USERNAME)
+
+    def test_logout_ends_both_tokens(self):
+        self.log_in()
+        self.assertEqual(self.call(SIGNED % "/protected")[0], 200)
+        status, text = self.call("#logout")
+        self.assertEqual(status, 200)
+        self.assertIn("DELETE /logout", text)
+        self.assertIn("Logged out", self.driver.text("#session-message"))
+        for button in (SIGNED % "/protected", "#me", "#refresh"):
+            with self.subTest(button):
+                status, text = self.call(button)
+                self.assertEqual(status, 401)
+                self.assertIn("Token has been revoked", text)
+        self.log_in()
+        self.assertEqual(self.call(SIGNED % "/protected")[0], 200)
+
+    def test_logout_everywhere_ends_other_sessions(self):
+        self.log_in()
+        other = self.token()
+        self.log_in()
+        self.driver.type("#token", other)
+        self.assertEqual(self.call(SIGNED % "/protected")[0], 200)
+        self.driver.click("#restore")
+        status, text = self.call("#logout-all")
+        self.assertEqual(status, 200)
+        self.assertIn("DELETE /logout-all", text)
+        for token in (self.token(), other):
+            self.driver.type("#token", token)
+            self.assertEqual(self.call(SIGNED % "/protected")[0], 401)
+
+    def test_refresh_can_be_copied_as_curl_and_forgotten(self):
+        self.log_in()
+        self.call("#refresh")
+        command = self.copied_curl()
+        self.assertRegex(command, "^curl -i -X POST -H 'Authorization: Bearer "
+                         "eyJ[^ ']+' '%s/refresh'$" % re.escape(BASE_URL))
+        token = command.split("Bearer ")[1].split("'")[0]
+        self.driver.click("#forget")
+        self.assertIn("no refresh token yet", self.session_state())
+        self.assertIn("Bearer $REFRESH_TOKEN", self.copied_curl())
+        self.assertNotIn(token, self.driver.script(
+            "return document.documentElement.outerHTML;"))
+        before = self.count()
+        self.driver.click("#refresh")
+        self.assertIn("no token yet", self.driver.text("#session-message"))
+        self.assertEqual(self.count(), before)
+
     # For everybody.
 
     def focus(self):
@@ -317,6 +424,12 @@ class Page(unittest.TestCase):
         self.assertEqual(status, 401)
         self.driver.press_with(SHIFT, TAB)
         self.assertEqual(self.focus(), "/protected")
+        self.tab_to("refresh")
+        status, _ = self.answer_to(lambda: self.driver.press(SPACE))
+        self.assertEqual(status, 200)
+        self.tab_to("logout")
+        status, _ = self.answer_to(lambda: self.driver.press(ENTER))
+        self.assertEqual(status, 200)
 
     def test_every_field_and_button_has_a_name(self):
         nodes = self.driver.devtools("Accessibility.getFullAXTree")["nodes"]
@@ -326,7 +439,7 @@ class Page(unittest.TestCase):
             if role in ("button", "textbox", "progressbar", "log", "link"):
                 names.setdefault(role, []).append(
                     node.get("name", {}).get("value", ""))
-        self.assertGreaterEqual(len(names["button"]), 10)
+        self.assertGreaterEqual(len(names["button"]), 15)
         self.assertEqual(len(names["textbox"]), 3)
         self.assertEqual(names["log"], ["Answers"])
         for role, found in names.items():
@@ -362,6 +475,7 @@ class Page(unittest.TestCase):
         self.call(UNSIGNED % "/protected")
         self.call(SIGNED % "/secure-data")
         self.call(SIGNED % "/protected")
+        self.call("#refresh")
 
     def test_desktop_looks_right(self):
         self.a_full_page()

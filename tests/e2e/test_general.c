@@ -420,6 +420,7 @@ Test(general, open_routes_answer_without_a_token)
 	raw_response_free(&answer);
 	expect_document(port, "/", "text/html");
 	expect_document(port, "/app.js", "text/javascript");
+	expect_document(port, "/token.js", "text/javascript");
 	expect_document(port, "/app.css", "text/css");
 	expect_document(port, "/openapi.json", "application/json");
 
