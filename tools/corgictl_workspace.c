@@ -48,8 +48,9 @@ open_database(struct workspace *w)
 }
 
 /*
- * As the service opens it. One that root makes here belongs to the owner of
- * the data folder, or the service could not write it.
+ * As the service opens it, but for standard output, which is for what was asked
+ * for: an export must not hold events. One that root makes here belongs to the
+ * owner of the data folder, or the service could not write it.
  */
 static int
 open_audit(struct workspace *w)
@@ -59,8 +60,11 @@ open_audit(struct workspace *w)
 	char path[PATH_MAX];
 	bool made = false;
 
-	if (target[0] != '/' && strcmp(target, "-") != 0 &&
-	    strcmp(target, "off") != 0) {
+	if (strcmp(target, "-") == 0) {
+		audit_open_descriptor(STDERR_FILENO);
+		return (0);
+	}
+	if (target[0] != '/' && strcmp(target, "off") != 0) {
 		if (config_path(&w->config, target, path, sizeof(path)) == -1) {
 			complain("the path of the audit log is too long");
 			return (-1);

@@ -71,7 +71,7 @@ audit_open(const char *where)
 	if (strcmp(where, "off") == 0)
 		return (0);
 	if (strcmp(where, "-") == 0) {
-		target.fd = STDOUT_FILENO;
+		audit_open_descriptor(STDOUT_FILENO);
 		return (0);
 	}
 	target.path = strdup(where);
@@ -83,6 +83,13 @@ audit_open(const char *where)
 	free(target.path);
 	target.path = NULL;
 	return (-1);
+}
+
+void
+audit_open_descriptor(int fd)
+{
+	audit_close();
+	target.fd = fd;
 }
 
 void

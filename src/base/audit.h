@@ -70,6 +70,10 @@ struct audit_event {
  */
 int audit_open(const char *where) __attribute__((warn_unused_result));
 
+/* Have events go to a descriptor that is open, such as standard error, for a
+ * program whose standard output is its result. */
+void audit_open_descriptor(int fd);
+
 /*
  * Write one event. Returns 0, or -1 when the line could not be written whole;
  * that is also said in the log, at most once a second.

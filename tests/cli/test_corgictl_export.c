@@ -237,3 +237,30 @@ Test(ctl_export, an_import_killed_anywhere_is_whole_in_the_end)
 	free(other);
 	free(path);
 }
+
+/* Events on standard output would be lines of the export. */
+Test(ctl_export, events_for_standard_output_do_not_get_into_an_export)
+{
+	char *events = path_in("events"), *text;
+	const char *argv[] = {"/bin/sh", "-c",
+	    "exec \"$0\" user export 2>\"$1\"", corgi_ctl(), events, NULL};
+	struct run_result plain, r;
+
+	ctl_add("cosmo", "space-corgi\n");
+	plain = ctl_input(NULL, 0, "user", "export", NULL);
+	cr_assert_eq(plain.status, 0, "%s", plain.out);
+	ctl_env[2] = "CORGI_AUDIT_LOG=-";
+	r = run_program(argv, ctl_env, NULL, 0);
+	cr_expect_eq(r.status, 0, "%s", r.out);
+	cr_expect_str_eq(r.out, plain.out);
+	text = file_read(events, NULL);
+	cr_assert_not_null(text);
+	cr_expect_not_null(strstr(text,
+			       "\"event\":\"account\",\"outcome\":\"ok\","
+			       "\"reason\":\"exported\""),
+	    "%s", text);
+	run_free(&plain);
+	run_free(&r);
+	free(text);
+	free(events);
+}
