@@ -1,6 +1,7 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "auth/hash_memory.h"
 #include "auth/password.h"
 #include "auth/password_foreign.h"
 #include "auth/password_parse.h"
@@ -18,6 +19,7 @@ _Static_assert(PASSWORD_HASH_MAX >= crypto_pwhash_STRBYTES,
 static bool is_own(const struct password_parts *);
 static bool is_payable(const struct password_parts *);
 static bool parse(const char *, struct password_parts *);
+static uint64_t memory_of(const struct password_parts *);
 static int own_verify(const struct password_parts *, const void *, size_t);
 
 /* Whether a hash is of the kind that password_hash() makes. */
@@ -66,30 +68,57 @@ own_verify(const struct password_parts *parts, const void *password, size_t len)
 	return (result);
 }
 
+/* What computing a hash takes up (KiB); next to nothing but for the kinds that
+ * mean to. */
+static uint64_t
+memory_of(const struct password_parts *parts)
+{
+	switch (parts->scheme) {
+	case SCHEME_ARGON2I:
+	case SCHEME_ARGON2ID:
+		return (parts->memory_kib);
+	case SCHEME_SCRYPT: /* 128 * N * r bytes (RFC 7914, section 2) */
+		return ((uint64_t)parts->count * parts->block / 8);
+	default:
+		return (0);
+	}
+}
+
 int
 password_hash(const struct password_cost *cost, const void *password,
     size_t len, char out[PASSWORD_HASH_MAX])
 {
+	int result;
+
 	memset(out, 0, PASSWORD_HASH_MAX);
 	if (len > PASSWORD_MAX || cost->memory_kib > PASSWORD_MEMORY_KIB_MAX ||
 	    cost->passes > PASSWORD_PASSES_MAX)
 		return (-1);
-	return (crypto_pwhash_str_alg(out, password, len, cost->passes,
-	    (size_t)cost->memory_kib * 1024, crypto_pwhash_ALG_ARGON2ID13));
+	if (hash_memory_take(cost->memory_kib) == -1)
+		return (-1);
+	result = crypto_pwhash_str_alg(out, password, len, cost->passes,
+	    (size_t)cost->memory_kib * 1024, crypto_pwhash_ALG_ARGON2ID13);
+	hash_memory_give(cost->memory_kib);
+	return (result);
 }
 
 int
 password_verify(const char *hash, const void *password, size_t len)
 {
 	struct password_parts parts;
-	int result = 0;
+	int result;
 
-	if (len <= PASSWORD_MAX && parse(hash, &parts)) {
+	if (len > PASSWORD_MAX || !parse(hash, &parts))
+		return (0);
+	if (hash_memory_take(memory_of(&parts)) == -1) {
+		result = -1;
+	} else {
 		result = is_own(&parts)
 		    ? own_verify(&parts, password, len)
 		    : password_foreign_verify(&parts, password, len);
-		secret_wipe(&parts, sizeof(parts));
+		hash_memory_give(memory_of(&parts));
 	}
+	secret_wipe(&parts, sizeof(parts));
 	return (result);
 }
 

@@ -34,7 +34,8 @@ struct password_cost {
 	uint64_t passes;
 };
 
-/* Hash into out. Returns 0, or -1 when out of memory or beyond a limit. */
+/* Hash into out. Returns 0, or -1 when out of memory (see hash_memory.h) or
+ * beyond a limit. */
 int password_hash(const struct password_cost *cost, const void *password,
     size_t len, char out[PASSWORD_HASH_MAX])
     __attribute__((warn_unused_result));

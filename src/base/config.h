@@ -122,6 +122,9 @@ struct config {
 	/* Passwords: argon2id's cost. */
 	uint64_t argon2_memory_kib;
 	uint64_t argon2_passes;
+	/* What all hashes of one worker may take up at once; 0: as much as its
+	 * threads need. */
+	uint64_t hash_memory_kib;
 
 	/* Background threads of one worker, and how many logins may wait. */
 	unsigned int threads; /* 0: one per core */

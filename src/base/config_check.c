@@ -8,6 +8,7 @@
 
 static int check_keys(const struct config *, char *);
 static int check_tls(const struct config *, char *);
+static int check_hash_memory(const struct config *, char *);
 static int check_cookies(const struct config *, char *);
 static int check_issuer(const struct config *, char *);
 static int check_audience(const struct config *, char *);
@@ -18,7 +19,7 @@ int
 config_check(const struct config *c, char *error)
 {
 	if (check_keys(c, error) == -1 || check_tls(c, error) == -1 ||
-	    check_cookies(c, error) == -1)
+	    check_hash_memory(c, error) == -1 || check_cookies(c, error) == -1)
 		return (-1);
 
 	/* With a public key alone nothing is issued here. */
@@ -71,6 +72,18 @@ check_tls(const struct config *c, char *error)
 	return (config_refuse(error,
 	    "CORGI_TLS_CERTIFICATE and CORGI_TLS_KEY belong together; "
 	    "allowed: both or neither"));
+}
+
+/* Nobody could log in. */
+static int
+check_hash_memory(const struct config *c, char *error)
+{
+	if (c->hash_memory_kib == 0 ||
+	    c->hash_memory_kib >= c->argon2_memory_kib)
+		return (0);
+	return (config_refuse(error,
+	    "CORGI_HASH_MEMORY_KIB is below CORGI_ARGON2_MEMORY_KIB, what one "
+	    "hash takes; allowed: 0, or as much and more"));
 }
 
 /* What browsers would drop without a word. */

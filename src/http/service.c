@@ -5,6 +5,7 @@
 
 #include <kore/kore.h>
 
+#include "auth/hash_memory.h"
 #include "base/audit.h"
 #include "base/jdoc.h"
 #include "base/log.h"
@@ -58,6 +59,7 @@ service_start(void)
 	service.policy.config = &service.config;
 	service.policy.clock = clock_system;
 	make_shared();
+	hash_memory_limit(service.config.hash_memory_kib);
 	if (account_service_init(
 		&service.accounts, &service.config, clock_system) == -1)
 		refuse_start("no memory for one password hash");
