@@ -105,17 +105,17 @@ static void
 release(h1_parser *p)
 {
 	secret_free_mem(p->buf, p->cap);
-	free(p->fields);
+	if (p->fields != p->first)
+		free(p->fields);
 }
 
 void
 h1_reset(h1_parser *p)
 {
-	struct h1_limits limits = p->limits;
-
 	release(p);
-	memset(p, 0, sizeof(*p));
-	p->limits = limits;
+	memset(&p->state, 0,
+	    offsetof(struct h1_parser, fault) -
+		offsetof(struct h1_parser, state));
 }
 
 size_t

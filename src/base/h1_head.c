@@ -11,9 +11,6 @@
 /* What the first buffer is made for, if that much has arrived (bytes). */
 #define BUFFER_FIRST_MAX 2048
 
-/* Room in the first array of header lines. */
-#define FIELDS_FIRST 16
-
 static size_t expect_lf(h1_parser *p, uint8_t c, enum h1_place next);
 static bool version_byte(h1_parser *p, uint8_t c);
 static size_t request_line_end(h1_parser *p);
@@ -185,13 +182,20 @@ field_begin(h1_parser *p)
 		p->trailers++;
 		return (true);
 	}
+	if (p->fields == NULL) {
+		p->fields = p->first;
+		p->fields_cap = H1_FIELDS_FIRST;
+	}
 	if (count < p->fields_cap)
 		return (true);
-	cap = p->fields_cap > 0 ? p->fields_cap * 2 : FIELDS_FIRST;
-	if ((fields = realloc(p->fields, cap * sizeof(*fields))) == NULL) {
+	cap = p->fields_cap * 2;
+	if ((fields = malloc(cap * sizeof(*fields))) == NULL) {
 		h1_refuse(p, ERR_BUSY, "memory");
 		return (false);
 	}
+	memcpy(fields, p->fields, count * sizeof(*fields));
+	if (p->fields != p->first)
+		free(p->fields);
 	p->fields = fields;
 	p->fields_cap = cap;
 	return (true);

@@ -64,18 +64,22 @@ enum h1_place {
 #define H1_TEXT   0x04 /* all that a field value may hold */
 #define H1_BLANK  0x08 /* SP and HTAB */
 
+/* Room for the header lines of most requests. */
+#define H1_FIELDS_FIRST 16
+
 struct h1_parser {
 	struct h1_limits limits;
+
+	/* From here on to the fault: zero for each new request. */
 	enum h1_state state;
 	enum h1_place at;
-	struct fault fault;
 	struct h1_request request;
 
 	/* The packed head and body. */
 	char *buf;
 	size_t len;
 	size_t cap;
-	struct h1_field *fields;
+	struct h1_field *fields; /* NULL: none yet */
 	size_t fields_cap;
 
 	/* The head. */
@@ -111,6 +115,10 @@ struct h1_parser {
 	uint64_t left; /* of the body, or of the chunk */
 	size_t chunk_digits;
 	size_t extension_len;
+
+	/* Written before they are read. */
+	struct fault fault;
+	struct h1_field first[H1_FIELDS_FIRST];
 };
 
 /* h1.c */
