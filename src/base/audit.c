@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,9 +13,18 @@
 #include "base/clock.h"
 #include "base/jdoc.h"
 #include "base/log.h"
+#include "base/shared.h"
 
 /* How often it is said in the log that lines are lost (milliseconds). */
 #define COMPLAIN_MS 1000
+
+/* Room that a member leaves behind it in its line: for the last one, and, by
+ * a subject (bytes). */
+#define ROOM_FOR_END  32
+#define ROOM_FOR_REST 1024
+
+/* How long a line that has no end yet may be one that is being written. */
+#define UNFINISHED_NS 10000000
 
 /* A line under construction; what does not fit is left out whole. */
 struct line {
@@ -27,16 +35,18 @@ struct line {
 
 /*
  * Where events go. Chosen in the parent; its children inherit the open file
- * and each opens it anew for itself when it has been rotated away.
+ * and each opens it anew for itself, under the same number, when it has been
+ * rotated away. No lock: a thread that runs on leftover time could be put
+ * aside while it holds one, and the event loop would wait.
  */
 static struct {
-	pthread_mutex_t lock; /* of fd, torn and complained_ms */
-	char *path;           /* NULL: not a file */
-	int fd;               /* -1: off, or not to be opened just now */
-	bool torn;            /* the last line was not written whole */
+	char *path; /* NULL: not a file */
+	int fd;     /* -1: off */
+	/* Shared by all processes: the last line was not written whole. */
+	bool *torn;
 	int64_t complained_ms;
 	unsigned long lost; /* lines since it was said last */
-} target = {.lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1};
+} target = {.fd = -1};
 
 static const char *const kind_names[] = {
     [AUDIT_START] = "start",
@@ -54,13 +64,15 @@ static const char *const kind_names[] = {
 };
 
 static int open_file(const char *);
+static bool ends_torn(int);
 static int follow_rotation(void);
 static int write_line(const struct line *);
 static void complain(int);
 static void make_line(struct line *, const struct audit_event *);
 static void put(struct line *, const char *, size_t);
 static void put_time(struct line *);
-static void put_member(struct line *, const char *, const char *, size_t);
+static void
+put_member(struct line *, const char *, const char *, size_t, size_t);
 static void put_text(struct line *, const char *, size_t);
 static void put_unit(struct line *, unsigned int);
 
@@ -70,19 +82,21 @@ audit_open(const char *where)
 	audit_close();
 	if (strcmp(where, "off") == 0)
 		return (0);
+	target.torn = shared_alloc(sizeof(*target.torn));
+	if (target.torn == NULL)
+		return (-1);
 	if (strcmp(where, "-") == 0) {
 		audit_open_descriptor(STDOUT_FILENO);
 		return (0);
 	}
 	target.path = strdup(where);
-	if (target.path == NULL)
+	target.fd = target.path != NULL ? open_file(where) : -1;
+	if (target.fd == -1) {
+		audit_close();
 		return (-1);
-	target.fd = open_file(where);
-	if (target.fd != -1)
-		return (0);
-	free(target.path);
-	target.path = NULL;
-	return (-1);
+	}
+	*target.torn = ends_torn(target.fd);
+	return (0);
 }
 
 void
@@ -95,12 +109,16 @@ audit_open_descriptor(int fd)
 void
 audit_close(void)
 {
+	int error = errno;
+
 	if (target.path != NULL && target.fd != -1)
 		(void)close(target.fd);
 	free(target.path);
+	shared_free(target.torn, sizeof(*target.torn));
 	target.path = NULL;
 	target.fd = -1;
-	target.torn = false;
+	target.torn = NULL;
+	errno = error;
 }
 
 /* A link in its place is followed for nobody: whoever may write the folder
@@ -112,7 +130,7 @@ open_file(const char *path)
 	int fd;
 
 	fd = open(path,
-	    O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
+	    O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
 	    0600);
 	if (fd == -1)
 		return (-1);
@@ -123,27 +141,48 @@ open_file(const char *path)
 	return (-1);
 }
 
-/* Under the lock. Whether the open file is still the one of that name costs one
- * look per event, and those are few beside what they are about. */
+/* Whether the last line of a file was cut, by whoever wrote to it before. Some
+ * process may be writing it right now, so there is a second look. */
+static bool
+ends_torn(int fd)
+{
+	const struct timespec moment = {.tv_nsec = UNFINISHED_NS};
+	struct stat st;
+	char last;
+	int looks;
+
+	for (looks = 0; looks < 2; looks++) {
+		if (looks > 0)
+			(void)nanosleep(&moment, NULL);
+		if (fstat(fd, &st) == -1 || st.st_size == 0 ||
+		    pread(fd, &last, 1, st.st_size - 1) != 1 || last == '\n')
+			return (false);
+	}
+	return (true);
+}
+
+/* Whether the open file is still the one of that name costs one look per event,
+ * and those are few beside what they are about. */
 static int
 follow_rotation(void)
 {
 	struct stat here, open_now;
-	int fd;
+	int fd, moved;
 
 	if (target.path == NULL)
 		return (0);
-	if (target.fd != -1 && lstat(target.path, &here) == 0 &&
+	if (lstat(target.path, &here) == 0 &&
 	    fstat(target.fd, &open_now) == 0 &&
 	    here.st_dev == open_now.st_dev && here.st_ino == open_now.st_ino)
 		return (0);
 	fd = open_file(target.path);
 	if (fd == -1)
 		return (-1);
-	if (target.fd != -1)
-		(void)close(target.fd);
-	target.fd = fd;
-	target.torn = false;
+	moved = dup3(fd, target.fd, O_CLOEXEC);
+	(void)close(fd);
+	if (moved == -1)
+		return (-1);
+	__atomic_store_n(target.torn, false, __ATOMIC_RELAXED);
 	return (0);
 }
 
@@ -151,18 +190,14 @@ int
 audit_write(const struct audit_event *event)
 {
 	struct line line;
-	int error = 0;
 
-	if (target.path == NULL && target.fd == -1)
+	if (target.fd == -1)
 		return (0);
 	make_line(&line, event);
-	(void)pthread_mutex_lock(&target.lock);
-	if (follow_rotation() == -1 || write_line(&line) == -1) {
-		error = errno;
-		complain(error);
-	}
-	(void)pthread_mutex_unlock(&target.lock);
-	return (error == 0 ? 0 : -1);
+	if (follow_rotation() == 0 && write_line(&line) == 0)
+		return (0);
+	complain(errno);
+	return (-1);
 }
 
 /* In one write, so that lines of several processes do not mix. What a full
@@ -170,11 +205,12 @@ audit_write(const struct audit_event *event)
 static int
 write_line(const struct line *line)
 {
+	bool torn = __atomic_load_n(target.torn, __ATOMIC_RELAXED);
 	char text[AUDIT_LINE_MAX + 1];
 	size_t len = 0;
 	ssize_t n;
 
-	if (target.torn)
+	if (torn)
 		text[len++] = '\n';
 	memcpy(text + len, line->text, line->len);
 	len += line->len;
@@ -182,31 +218,33 @@ write_line(const struct line *line)
 		n = write(target.fd, text, len);
 	while (n == -1 && errno == EINTR);
 	if (n == (ssize_t)len) {
-		target.torn = false;
+		if (torn)
+			__atomic_store_n(target.torn, false, __ATOMIC_RELAXED);
 		return (0);
 	}
 	if (n > 0) {
-		target.torn = true;
+		__atomic_store_n(target.torn, true, __ATOMIC_RELAXED);
 		errno = ENOSPC;
 	}
 	return (-1);
 }
 
-/* Under the lock. */
 static void
 complain(int error)
 {
-	int64_t now = clock_monotonic_ms();
+	int64_t now = clock_monotonic_ms(), last;
+	unsigned long lost;
 
-	target.lost++;
-	if (target.complained_ms != 0 &&
-	    now - target.complained_ms < COMPLAIN_MS)
+	(void)__atomic_add_fetch(&target.lost, 1, __ATOMIC_RELAXED);
+	last = __atomic_load_n(&target.complained_ms, __ATOMIC_RELAXED);
+	if ((last != 0 && now - last < COMPLAIN_MS) ||
+	    !__atomic_compare_exchange_n(&target.complained_ms, &last, now,
+		false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		return;
+	lost = __atomic_exchange_n(&target.lost, 0, __ATOMIC_RELAXED);
 	log_line(LOG_LEVEL_ERR,
 	    "the audit log cannot be written: %s (lines lost: %lu)",
-	    strerror(error), target.lost);
-	target.complained_ms = now;
-	target.lost = 0;
+	    strerror(error), lost);
 }
 
 const char *
@@ -228,14 +266,17 @@ make_line(struct line *line, const struct audit_event *event)
 	put(line, "{\"time\":\"", 9);
 	put_time(line);
 	put(line, "\"", 1);
-	put_member(line, "event", audit_kind_name(event->kind), SIZE_MAX);
+	put_member(line, "event", audit_kind_name(event->kind), SIZE_MAX,
+	    ROOM_FOR_END);
 	put_member(line, "outcome",
-	    event->outcome == AUDIT_OK ? "ok" : "failed", SIZE_MAX);
-	put_member(line, "reason", event->reason, SIZE_MAX);
-	put_member(line, "subject", event->subject, event->subject_len);
-	put_member(line, "session", event->session, SIZE_MAX);
-	put_member(line, "client", event->client, SIZE_MAX);
-	put_member(line, "request", event->request, SIZE_MAX);
+	    event->outcome == AUDIT_OK ? "ok" : "failed", SIZE_MAX,
+	    ROOM_FOR_END);
+	put_member(line, "reason", event->reason, SIZE_MAX, ROOM_FOR_REST);
+	put_member(
+	    line, "subject", event->subject, event->subject_len, ROOM_FOR_REST);
+	put_member(line, "session", event->session, SIZE_MAX, ROOM_FOR_END);
+	put_member(line, "client", event->client, SIZE_MAX, ROOM_FOR_END);
+	put_member(line, "request", event->request, SIZE_MAX, ROOM_FOR_END);
 	len = snprintf(pid, sizeof(pid), ",\"pid\":%ld}\n", (long)getpid());
 	line->full = false;
 	put(line, pid, (size_t)len);
@@ -272,9 +313,10 @@ put_time(struct line *line)
 }
 
 /* ,"name":"text"; nothing for NULL. len is SIZE_MAX for all of it. A member
- * that does not fit is left out. */
+ * that would leave less than room behind it is left out. */
 static void
-put_member(struct line *line, const char *name, const char *text, size_t len)
+put_member(struct line *line, const char *name, const char *text, size_t len,
+    size_t room)
 {
 	size_t before = line->len;
 
@@ -285,7 +327,7 @@ put_member(struct line *line, const char *name, const char *text, size_t len)
 	put(line, "\":\"", 3);
 	put_text(line, text, len == SIZE_MAX ? strlen(text) : len);
 	put(line, "\"", 1);
-	if (line->full || sizeof(line->text) - line->len < 32) {
+	if (line->full || sizeof(line->text) - line->len < room) {
 		line->len = before;
 		line->full = false;
 	}

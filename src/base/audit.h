@@ -12,7 +12,9 @@
  *
  * A line is one write at the end of the file. The file is opened anew when it
  * has been moved or removed (rotation by rename) and written on at its end
- * when it has been cut (copy and truncate). Any thread of any process.
+ * when it has been cut (copy and truncate). When the disk is full a line may be
+ * cut off; the next one begins on a line of its own all the same. Any thread of
+ * any process; no lock is taken.
  */
 #ifndef CORGI_AUDIT_H
 #define CORGI_AUDIT_H
@@ -21,7 +23,8 @@
 #include <stdint.h>
 
 /* Longest line with its line end (bytes): an event never needs more, with
- * every byte of a subject escaped. */
+ * every byte of a subject escaped. The subject of a token from elsewhere may be
+ * longer and is left out then. */
 #define AUDIT_LINE_MAX 4096
 
 /* Room for a request's id in text, with the NUL (bytes). */

@@ -54,6 +54,9 @@ KORE_SECCOMP_FILTER("corgi",
 	KORE_SYSCALL_ALLOW(eventfd2),
 	KORE_SYSCALL_ALLOW(mremap),
 
+	/* The audit log, when it has been rotated away. */
+	KORE_SYSCALL_ALLOW(dup3),
+
 	/* A worker ends with its parent. */
 	KORE_SYSCALL_ALLOW_ARG(prctl, 0, PR_SET_PDEATHSIG),
 

@@ -271,6 +271,30 @@ Test(audit, start_and_stop_have_their_lines)
 	scratch_free(folder);
 }
 
+/* In workers, whose sandbox ends whoever does what was not foreseen. */
+Test(audit, a_file_that_was_moved_away_is_made_anew)
+{
+	struct server *s = suite_start("flask");
+	char *path = text_of("%s/audit.log", server_data_dir(s));
+	char *moved = text_of("%s/audit.log.1", server_data_dir(s)), *text;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		cr_assert(rename(path, moved) == 0);
+		cr_expect(
+		    sess_login(server_port(s), DEMO_USER, "wrong") == 401);
+		cr_expect(lines_of(s, "\"login\"") == 1);
+		cr_expect(lines_of(s, "") == 1);
+	}
+	text = file_read(moved, NULL);
+	cr_assert(text != NULL);
+	cr_expect(strstr(text, "\"login\"") != NULL, "%s", text);
+	free(text);
+	free(moved);
+	free(path);
+	server_stop(s);
+}
+
 /* An answer and its line belong together; only a trusted proxy names them. */
 Test(audit, answers_carry_the_id_of_their_line)
 {
