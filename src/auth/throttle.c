@@ -12,6 +12,9 @@
 /* Entries of a bucket: what is counted may stand in any of them. */
 #define WAYS 8
 
+/* How many of them addresses that an account knows may keep for themselves. */
+#define WAYS_KNOWN (WAYS / 2)
+
 /* The first wait is this part of the longest, and at least a second. */
 #define FIRST_SHARE 60
 
@@ -78,12 +81,17 @@ static struct entry *
 find(struct throttle *, const struct throttle_key *, int64_t);
 static struct entry *find_or_make(struct throttle *,
     const struct throttle_key *, enum throttle_count, int64_t);
-static int64_t weight(const struct throttle *, const struct entry *);
+static struct entry *
+make_room(struct throttle *, const struct throttle_key *, int64_t);
+static int64_t weight(const struct throttle *, const struct entry *, int64_t);
+static int64_t age_of(const struct entry *, int64_t);
 static bool is_over(const struct entry *, int64_t);
+static uint32_t failures_of(const struct entry *, int64_t);
 static int64_t wait_of(const struct throttle *, const struct entry *);
-static void charge(struct throttle *, const struct throttle_key *,
+static void charge(struct throttle *, struct throttle_ticket *,
     enum throttle_count, const struct attempt *, int64_t);
-static void uncharge(struct throttle *, const struct throttle_key *, int64_t);
+static void uncharge(struct throttle *, const struct throttle_ticket *,
+    enum throttle_count, int64_t);
 static void renew_wait(struct throttle *, const struct throttle_key *, int64_t);
 static void clear(struct entry *);
 static void
@@ -179,13 +187,25 @@ bucket_of(struct throttle *t, const struct throttle_key *key)
 	return (&t->entries[key->a % t->nbuckets * WAYS]);
 }
 
+/* How long ago the last thing happened that an entry remembers. */
+static int64_t
+age_of(const struct entry *e, int64_t now_ms)
+{
+	return (now_ms - (e->until_ms > e->last_ms ? e->until_ms : e->last_ms));
+}
+
 /* Whether nothing in an entry matters any more. */
 static bool
 is_over(const struct entry *e, int64_t now_ms)
 {
-	int64_t end = e->until_ms > e->last_ms ? e->until_ms : e->last_ms;
+	return (age_of(e, now_ms) > (e->known ? KNOWN_MS : FORGET_MS));
+}
 
-	return (now_ms - end > (e->known ? KNOWN_MS : FORGET_MS));
+/* Those that are not forgotten yet. */
+static uint32_t
+failures_of(const struct entry *e, int64_t now_ms)
+{
+	return (age_of(e, now_ms) > FORGET_MS ? 0 : e->failures);
 }
 
 /* The entry of a key, or NULL. Failures of long ago are forgotten here. */
@@ -201,8 +221,7 @@ find(struct throttle *t, const struct throttle_key *key, int64_t now_ms)
 			continue;
 		if (is_over(e, now_ms))
 			return (NULL);
-		if (e->known && now_ms - e->until_ms > FORGET_MS &&
-		    now_ms - e->last_ms > FORGET_MS)
+		if (failures_of(e, now_ms) == 0 && e->failures != 0)
 			clear(e);
 		return (e);
 	}
@@ -212,42 +231,59 @@ find(struct throttle *t, const struct throttle_key *key, int64_t now_ms)
 /* What an entry is worth when one has to go: that an address is known counts
  * as much as failures that lead to a wait. */
 static int64_t
-weight(const struct throttle *t, const struct entry *e)
+weight(const struct throttle *t, const struct entry *e, int64_t now_ms)
 {
-	return ((int64_t)e->failures +
+	return ((int64_t)failures_of(e, now_ms) +
 	    (e->known ? t->limits[THROTTLE_OF_PAIR].failures : 0));
 }
 
 /*
- * The entry of a key, made when there is none. With no room left in its bucket
- * the one with the fewest and, among those, oldest failures goes: a flood of
- * names and addresses that fail once each drives out its own kind.
+ * The entry of a key's bucket that is free, or has to go: the one with the
+ * fewest and, among those, oldest failures, so that a flood of names and
+ * addresses that fail once each drives out its own kind. But where known
+ * addresses have more than their share, the oldest of them: else those of many
+ * users would leave no room in which failures can add up.
  */
+static struct entry *
+make_room(struct throttle *t, const struct throttle_key *key, int64_t now_ms)
+{
+	struct entry *e = bucket_of(t, key), *end = e + WAYS, *least = e;
+	struct entry *oldest = NULL;
+	unsigned int known = 0;
+	int64_t difference;
+
+	for (; e < end; e++) {
+		if (is_none(&e->key) || is_same(&e->key, key) ||
+		    is_over(e, now_ms))
+			return (e);
+		if (e->known && failures_of(e, now_ms) == 0) {
+			known++;
+			if (oldest == NULL || e->last_ms < oldest->last_ms)
+				oldest = e;
+		}
+		difference = weight(t, e, now_ms) - weight(t, least, now_ms);
+		if (difference < 0 ||
+		    (difference == 0 && e->last_ms < least->last_ms))
+			least = e;
+	}
+	return (known > WAYS_KNOWN ? oldest : least);
+}
+
+/* The entry of a key, made when there is none. */
 static struct entry *
 find_or_make(struct throttle *t, const struct throttle_key *key,
     enum throttle_count count, int64_t now_ms)
 {
-	struct entry *e = find(t, key, now_ms), *end, *least;
+	struct entry *e = find(t, key, now_ms);
 
 	if (e != NULL)
 		return (e);
-	least = e = bucket_of(t, key);
-	for (end = e + WAYS; e < end; e++) {
-		if (is_none(&e->key) || is_same(&e->key, key) ||
-		    is_over(e, now_ms)) {
-			least = e;
-			break;
-		}
-		if (weight(t, e) < weight(t, least) ||
-		    (weight(t, e) == weight(t, least) &&
-			e->last_ms < least->last_ms))
-			least = e;
-	}
-	memset(least, 0, sizeof(*least));
-	least->key = *key;
-	least->count = (uint8_t)count;
-	least->last_ms = least->until_ms = now_ms;
-	return (least);
+	e = make_room(t, key, now_ms);
+	memset(e, 0, sizeof(*e));
+	e->key = *key;
+	e->count = (uint8_t)count;
+	e->last_ms = e->until_ms = now_ms;
+	return (e);
 }
 
 /* How long to wait after so many failures: doubled with each beyond the
@@ -269,11 +305,15 @@ wait_of(const struct throttle *t, const struct entry *e)
 
 /* One failure more, until it turns out otherwise. */
 static void
-charge(struct throttle *t, const struct throttle_key *key,
+charge(struct throttle *t, struct throttle_ticket *ticket,
     enum throttle_count count, const struct attempt *attempt, int64_t now_ms)
 {
-	struct entry *e = find_or_make(t, key, count, now_ms);
+	struct throttle_times *times = &ticket->times[count];
+	struct entry *e;
 
+	if (is_none(&ticket->keys[count]))
+		return;
+	e = find_or_make(t, &ticket->keys[count], count, now_ms);
 	if (count != THROTTLE_OF_ADDRESS && e->name[0] == '\0')
 		(void)log_escape(
 		    attempt->name, attempt->len, e->name, sizeof(e->name));
@@ -281,20 +321,31 @@ charge(struct throttle *t, const struct throttle_key *key,
 	if (e->failures < UINT32_MAX)
 		e->failures++;
 	e->refused = false;
-	e->last_ms = now_ms;
-	e->until_ms = now_ms + wait_of(t, e);
+	times->before_until_ms = e->until_ms;
+	times->before_last_ms = e->last_ms;
+	times->until_ms = e->until_ms = now_ms + wait_of(t, e);
+	times->last_ms = e->last_ms = now_ms;
 }
 
-/* It turned out otherwise. Those charged meanwhile keep their wait. */
+/* It turned out otherwise: all is as it was, unless others were charged
+ * meanwhile, who keep their wait. */
 static void
-uncharge(struct throttle *t, const struct throttle_key *key, int64_t now_ms)
+uncharge(struct throttle *t, const struct throttle_ticket *ticket,
+    enum throttle_count count, int64_t now_ms)
 {
-	struct entry *e = find(t, key, now_ms);
+	const struct throttle_times *times = &ticket->times[count];
+	struct entry *e = find(t, &ticket->keys[count], now_ms);
 
 	if (e == NULL || e->failures == 0)
 		return;
 	e->failures--;
-	e->until_ms = e->last_ms + wait_of(t, e);
+	if (e->until_ms == times->until_ms && e->last_ms == times->last_ms) {
+		e->until_ms = times->before_until_ms;
+		e->last_ms = times->before_last_ms;
+	} else
+		e->until_ms = e->last_ms + wait_of(t, e);
+	if (e->failures == 0)
+		clear(e);
 }
 
 /* The wait begins when the client learns of the failure. */
@@ -332,6 +383,8 @@ throttle_admit(struct throttle *t, const void *name, size_t len,
 	unsigned int wait = 0, i;
 
 	memset(ticket, 0, sizeof(*ticket));
+	if (began != NULL)
+		*began = false;
 	network_of(address, &attempt.address);
 	for (i = 0; i < THROTTLE__MAX; i++)
 		if (t->limits[i].failures != 0 &&
@@ -358,11 +411,8 @@ throttle_admit(struct throttle *t, const void *name, size_t len,
 			*began = !longest->refused;
 		longest->refused = true;
 	} else {
-		if (!is_none(&keys[own]))
-			charge(t, &keys[own], own, &attempt, now_ms);
-		if (!is_none(&keys[THROTTLE_OF_ADDRESS]))
-			charge(t, &keys[THROTTLE_OF_ADDRESS],
-			    THROTTLE_OF_ADDRESS, &attempt, now_ms);
+		charge(t, ticket, own, &attempt, now_ms);
+		charge(t, ticket, THROTTLE_OF_ADDRESS, &attempt, now_ms);
 		ticket->charged = true;
 	}
 	shared_lock_release(&t->lock);
@@ -388,17 +438,15 @@ settle_good(
 		e->last_ms = now_ms;
 		clear(e);
 	}
-	uncharge(t, &ticket->keys[THROTTLE_OF_ADDRESS], now_ms);
+	uncharge(t, ticket, THROTTLE_OF_ADDRESS, now_ms);
 }
 
 void
 throttle_settle(struct throttle *t, struct throttle_ticket *ticket,
     enum throttle_outcome outcome, int64_t now_ms)
 {
-	const struct throttle_key *own =
-	    &ticket
-		 ->keys[ticket->known ? THROTTLE_OF_PAIR : THROTTLE_OF_ACCOUNT];
-	const struct throttle_key *address = &ticket->keys[THROTTLE_OF_ADDRESS];
+	const enum throttle_count own =
+	    ticket->known ? THROTTLE_OF_PAIR : THROTTLE_OF_ACCOUNT;
 
 	if (!ticket->charged)
 		return;
@@ -408,12 +456,12 @@ throttle_settle(struct throttle *t, struct throttle_ticket *ticket,
 		settle_good(t, ticket, now_ms);
 		break;
 	case THROTTLE_FAILED:
-		renew_wait(t, own, now_ms);
-		renew_wait(t, address, now_ms);
+		renew_wait(t, &ticket->keys[own], now_ms);
+		renew_wait(t, &ticket->keys[THROTTLE_OF_ADDRESS], now_ms);
 		break;
 	case THROTTLE_UNDECIDED:
-		uncharge(t, own, now_ms);
-		uncharge(t, address, now_ms);
+		uncharge(t, ticket, own, now_ms);
+		uncharge(t, ticket, THROTTLE_OF_ADDRESS, now_ms);
 		break;
 	}
 	shared_lock_release(&t->lock);
@@ -469,8 +517,7 @@ throttle_each(struct throttle *t, int64_t now_ms,
 		shared_lock_release(&t->lock);
 		for (i = 0; i < WAYS; i++) {
 			if (is_none(&copies[i].key) ||
-			    copies[i].failures == 0 ||
-			    is_over(&copies[i], now_ms))
+			    failures_of(&copies[i], now_ms) == 0)
 				continue;
 			describe(&copies[i], now_ms, &entry);
 			if (!each(&entry, ctx))

@@ -17,7 +17,7 @@
  *
  * Made in the parent before the fork. Memory is bounded: when there are more
  * accounts and addresses than entries, those with the fewest and oldest
- * failures are forgotten. The lock is held for a moment only and survives its
+ * failures are forgotten, and known addresses beyond half of the room. The lock is held for a moment only and survives its
  * holder's death. Take it on threads of ordinary priority only (the event loop
  * waits for it): the event loop, the control thread.
  */
@@ -51,9 +51,18 @@ struct throttle_key {
 	uint64_t b;
 };
 
+/* The times that a charge has set, and those that it replaced. */
+struct throttle_times {
+	int64_t until_ms;
+	int64_t last_ms;
+	int64_t before_until_ms;
+	int64_t before_last_ms;
+};
+
 /* A charged attempt, to be settled. All zero: nothing was charged. */
 struct throttle_ticket {
 	struct throttle_key keys[THROTTLE__MAX];
+	struct throttle_times times[THROTTLE__MAX];
 	bool charged;
 	bool known; /* the address is known to the account */
 };
