@@ -1,3 +1,4 @@
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,6 +64,7 @@ static enum error_code
 describe_refresh(const struct session_service *, struct session_tokens *);
 static enum error_code end_token(
     const struct session_service *, struct store *, const struct claims *);
+static bool is_of(struct store *, const struct claims *, int64_t);
 
 /* A second that comes so many seconds later; FOREVER stays. */
 static int64_t
@@ -487,8 +489,23 @@ session_end(const struct session_service *svc, struct store *store,
 	}
 }
 
-/* Which second a token without a session was issued in says nothing about the
- * clock of whoever issued it: it is ended by its id, too. */
+/* Whether a token belongs to a session that the account has here. */
+static bool
+is_of(struct store *store, const struct claims *claims, int64_t user_id)
+{
+	struct store_session session;
+
+	return (claims_session(claims)[0] != '\0' &&
+	    store_session_find(store, claims_session(claims), &session) ==
+		STORE_OK &&
+	    session.user_id == user_id);
+}
+
+/*
+ * Which second a token of another application was issued in says nothing about
+ * the clock of whoever issued it, nor its "sid" and "ver" about what is known
+ * here: it is ended by its id, too.
+ */
 enum error_code
 session_end_all(const struct session_service *svc, struct store *store,
     const struct claims *claims)
@@ -499,6 +516,7 @@ session_end_all(const struct session_service *svc, struct store *store,
 	enum error_code code;
 	struct store_user user;
 	const char *subject;
+	bool ours = false;
 	size_t len;
 
 	memset(&user, 0, sizeof(user));
@@ -506,6 +524,7 @@ session_end_all(const struct session_service *svc, struct store *store,
 	if (len >= 1 && len <= STORE_NAME_MAX)
 		result = store_user_find_subject(store, subject, len, &user);
 	if (result == STORE_OK) {
+		ours = is_of(store, claims, user.id);
 		change.user_id = user.id;
 		change.now = clock_now(&svc->policy.clock);
 		change.token_life = session_token_life(svc);
@@ -517,7 +536,7 @@ session_end_all(const struct session_service *svc, struct store *store,
 	if (result != STORE_OK)
 		return (say_store(store));
 	code = session_apply(svc, &made);
-	if (code == ERR_NONE && claims_session(claims)[0] == '\0')
+	if (code == ERR_NONE && !ours)
 		code = end_token(svc, store, claims);
 	return (code);
 }

@@ -110,16 +110,27 @@ claims_of(unsigned int kind, const char *token)
 	return (claims);
 }
 
-/* The claims of an access token made of a payload's members; claims_free(). */
+/* A token of another application with the same key, with these members and, in
+ * case they are not among them, "iat" and "exp"; free(). */
+SESSION_HELPER char *
+token_made(const char *members)
+{
+	char payload[4096];
+
+	(void)snprintf(payload, sizeof(payload), "{%s%s%s}",
+	    strstr(members, "\"iat\"") == NULL ? "\"iat\":1700000000," : "",
+	    strstr(members, "\"exp\"") == NULL ? "\"exp\":1700004000," : "",
+	    members);
+	return (kit_claims(&kit, payload));
+}
+
+/* The claims of such a token; claims_free(). */
 SESSION_HELPER struct claims *
 claims_made(const char *members)
 {
+	char *token = token_made(members);
 	struct claims *claims;
-	char payload[4096], *token;
 
-	(void)snprintf(payload, sizeof(payload),
-	    "{\"iat\":1700000000,\"nbf\":1700000000,%s}", members);
-	token = kit_claims(&kit, payload);
 	claims = claims_of(TOKEN_ACCESS | TOKEN_REFRESH, token);
 	free(token);
 	return (claims);
