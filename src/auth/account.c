@@ -259,6 +259,7 @@ replace_password(const struct account_service *svc,
 		secret_wipe(user->hash, sizeof(user->hash));
 		(void)memcpy(user->hash, hash, sizeof(hash));
 		user->updated_at = change.now;
+		user->version = made.version;
 		code = session_apply(sessions, &made);
 	} else if (result == STORE_NOT_FOUND) {
 		code = ERR_CURRENT_PASSWORD;
