@@ -19,6 +19,7 @@ static int64_t seconds(const char *);
 static bool first_name(const char *, size_t, const jdoc *, void *);
 static bool collect(const char *, size_t, const jdoc *, void *);
 static char *nested(size_t, char, char);
+static size_t decode(const char *, size_t, uint32_t *);
 
 static char error[JDOC_ERROR_MAX];
 
@@ -480,4 +481,72 @@ Test(jdoc, utf8_is_judged_as_rfc_3629_says)
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		cr_assert(!utf8_valid(bad[i], strlen(bad[i])), "%zu", i);
 	cr_assert(utf8_valid("a\0b", 3));
+}
+
+/* The text stands in a block of its exact size. */
+static size_t
+decode(const char *text, size_t len, uint32_t *c)
+{
+	char *block = malloc(len > 0 ? len : 1);
+	size_t n;
+
+	cr_assert_not_null(block);
+	memcpy(block, text, len);
+	n = utf8_decode(block, len, c);
+	free(block);
+	return (n);
+}
+
+Test(jdoc, utf8_is_taken_apart_code_point_by_code_point)
+{
+	static const struct {
+		const char *text;
+		size_t len; /* of the first one */
+		uint32_t c;
+	} rows[] = {
+	    {"\x01", 1, 1},
+	    {"az", 1, 'a'},
+	    {"\x7f", 1, 0x7f},
+	    {"\xc2\x80z", 2, 0x80},
+	    {"\xc3\xa4\xc3\xa4", 2, 0xe4},
+	    {"\xdf\xbf", 2, 0x7ff},
+	    {"\xe0\xa0\x80", 3, 0x800},
+	    {"\xe2\x80\xa8", 3, 0x2028},
+	    {"\xed\x9f\xbf", 3, 0xd7ff},
+	    {"\xee\x80\x80", 3, 0xe000},
+	    {"\xef\xbf\xbf", 3, 0xffff},
+	    {"\xf0\x90\x80\x80", 4, 0x10000},
+	    {"\xf0\x9f\x90\x95!", 4, 0x1f415},
+	    {"\xf4\x8f\xbf\xbf", 4, 0x10ffff},
+	};
+	uint32_t c;
+	size_t i, len;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		c = 42;
+		cr_expect_eq(decode(rows[i].text, strlen(rows[i].text), &c),
+		    rows[i].len, "row %zu", i);
+		cr_expect_eq(c, rows[i].c, "row %zu: U+%x", i, c);
+		for (len = 0; len < rows[i].len; len++)
+			cr_expect_eq(decode(rows[i].text, len, &c), 0,
+			    "row %zu cut to %zu", i, len);
+	}
+	cr_expect_eq(decode("\0z", 2, &c), 1);
+	cr_expect_eq(c, 0);
+}
+
+Test(jdoc, what_is_not_utf8_is_not_taken_apart)
+{
+	static const char *const bad[] = {"\x80", "\xbf", "\xc0\x80",
+	    "\xc1\xbf", "\xc3z", "\xe0\x9f\xbf", "\xe2\x80z", "\xed\xa0\x80",
+	    "\xed\xbf\xbf", "\xf0\x8f\xbf\xbf", "\xf0\x9f\x90z",
+	    "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xfe", "\xff"};
+	uint32_t c = 42;
+	size_t i;
+
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		cr_expect_eq(
+		    decode(bad[i], strlen(bad[i]), &c), 0, "row %zu", i);
+	cr_expect_eq(c, 42, "is left alone");
+	cr_expect_eq(decode("z\xff", 2, &c), 1, "what comes later is not seen");
 }

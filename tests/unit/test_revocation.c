@@ -159,6 +159,31 @@ Test(revocation, a_long_id_is_found_under_what_the_log_can_hold)
 	revocations_free(r);
 }
 
+/* The log can hold no empty key. */
+Test(revocation, an_empty_id_is_found_under_what_the_log_can_hold)
+{
+	struct revocations *r = table_new(100);
+	uint8_t room[REVOCATION_ID_ROOM], digest[SECRET_DIGEST_LEN];
+	struct revocation_key whole, kept, other;
+	const void *noted;
+	size_t len = 0;
+
+	noted = revocation_id("", &len, room);
+	secret_digest("", 0, digest);
+	cr_assert_eq(len, sizeof(digest));
+	cr_expect_eq(noted, room);
+	cr_expect_arr_eq(noted, digest, sizeof(digest));
+	revocation_key(r, REVOKED_TOKEN, "", 0, &whole);
+	revocation_key(r, REVOKED_TOKEN, noted, len, &kept);
+	cr_expect(whole.a == kept.a && whole.b == kept.b);
+	revocation_key(r, REVOKED_TOKEN, "\0", 1, &other);
+	cr_expect(whole.a != other.a);
+	len = 1;
+	cr_expect_neq(revocation_id("j", &len, room), room);
+	cr_expect_eq(len, 1);
+	revocations_free(r);
+}
+
 Test(revocation, each_table_has_its_own_secret_keys)
 {
 	struct revocations *r = table_new(10), *other = table_new(10);
