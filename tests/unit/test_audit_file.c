@@ -170,7 +170,7 @@ Test(audit_file, a_link_is_not_followed)
 	open_log();
 }
 
-Test(audit_file, what_is_no_file_is_refused_at_once, .timeout = 20)
+Test(audit_file, what_is_no_file_is_refused_at_once)
 {
 	cr_assert_eq(mkdir(log_path, 0700), 0);
 	expect_refused(EISDIR);

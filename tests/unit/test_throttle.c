@@ -291,7 +291,7 @@ Test(throttle, an_address_has_its_own_limit_and_waits_15_times_as_long)
 {
 	static const unsigned int waits[] = {
 	    1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900};
-	char name[16];
+	char name[32];
 	int i;
 
 	config.throttle_address = 30;
@@ -375,7 +375,7 @@ Test(throttle, nothing_counts_where_the_limit_is_0)
 	throttle_renew();
 	cr_expect_eq(succeed("cosmo", HOME), 0);
 	for (i = 0; i < 100; i++) {
-		char from[16];
+		char from[32];
 
 		(void)snprintf(from, sizeof(from), "10.0.0.%d", i);
 		cr_assert_eq(fail("cosmo", from), 0, "%d", i);
@@ -388,7 +388,7 @@ Test(throttle, nothing_counts_where_the_limit_is_0)
 	config.throttle_address = 0;
 	throttle_renew();
 	for (i = 0; i < 100; i++) {
-		char name[16];
+		char name[32];
 
 		(void)snprintf(name, sizeof(name), "user%d", i);
 		cr_assert_eq(fail(name, EVIL), 0, "%d", i);

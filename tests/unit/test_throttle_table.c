@@ -219,7 +219,7 @@ flood(int names)
 Test(throttle_table, a_flood_of_names_neither_grows_nor_drives_out_failures)
 {
 	int i;
-	char name[16];
+	char name[32];
 
 	cr_expect_eq(succeed("cosmo", HOME), 0);
 	for (i = 0; i < 40; i++) {
@@ -245,7 +245,7 @@ Test(throttle_table, a_flood_of_names_neither_grows_nor_drives_out_failures)
 Test(throttle_table, known_addresses_leave_room_for_failures)
 {
 	static const char *const names[] = {"a", "b", "c", "d"};
-	char name[16];
+	char name[32];
 	int i, round;
 
 	config.throttle_entries = 8;
