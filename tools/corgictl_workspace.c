@@ -58,13 +58,9 @@ open_audit(struct workspace *w)
 	const char *target = w->config.audit_log;
 	struct stat folder, file;
 	char path[PATH_MAX];
-	bool made = false;
+	bool made = false, piped = strcmp(target, "-") == 0;
 
-	if (strcmp(target, "-") == 0) {
-		audit_open_descriptor(STDERR_FILENO);
-		return (0);
-	}
-	if (target[0] != '/' && strcmp(target, "off") != 0) {
+	if (target[0] != '/' && !piped && strcmp(target, "off") != 0) {
 		if (config_path(&w->config, target, path, sizeof(path)) == -1) {
 			complain("the path of the audit log is too long");
 			return (-1);
@@ -72,7 +68,8 @@ open_audit(struct workspace *w)
 		target = path;
 		made = lstat(path, &file) == -1 && errno == ENOENT;
 	}
-	if (audit_open(target) == -1) {
+	if ((piped ? audit_open_descriptor(STDERR_FILENO)
+		   : audit_open(target)) == -1) {
 		complain("the audit log %s (CORGI_AUDIT_LOG) cannot be opened: "
 			 "%s",
 		    target, strerror(errno));

@@ -41,7 +41,7 @@ struct attempt {
 
 static int64_t later(int64_t, int64_t);
 static int64_t earlier_of(int64_t, int64_t);
-static int64_t access_end(const struct session_service *, int64_t);
+static int64_t access_end(const struct session_service *, int64_t, int64_t);
 static int64_t accepted_until(const struct session_service *, int64_t);
 static enum error_code issue_access(const struct session_service *,
     const struct store_user *, bool, int64_t, struct session_tokens *);
@@ -84,11 +84,14 @@ earlier_of(int64_t a, int64_t b)
 	return (a < b ? a : b);
 }
 
-/* "exp" of an access token that is issued now. */
+/* "exp" of an access token that is issued now: within its session, unless it
+ * is meant to be for ever. */
 static int64_t
-access_end(const struct session_service *svc, int64_t now)
+access_end(const struct session_service *svc, int64_t now, int64_t session_end)
 {
-	return (later(now, svc->policy.config->access_expires));
+	int64_t end = later(now, svc->policy.config->access_expires);
+
+	return (end == STORE_FOREVER ? end : earlier_of(end, session_end));
 }
 
 /* Until when a token with that "exp" may be accepted. */
@@ -101,7 +104,7 @@ accepted_until(const struct session_service *svc, int64_t expires)
 int64_t
 session_token_life(const struct session_service *svc)
 {
-	return (accepted_until(svc, access_end(svc, 0)));
+	return (accepted_until(svc, access_end(svc, 0, STORE_FOREVER)));
 }
 
 enum error_code
@@ -196,7 +199,6 @@ session_begin(const struct session_service *svc, struct store *store,
 
 	memset(out, 0, sizeof(*out));
 	secret_uuid4(out->session);
-	access_expires = access_end(svc, now);
 	memset(&session, 0, sizeof(session));
 	(void)memcpy(session.id, out->session, sizeof(session.id));
 	(void)strncpy(session.client, client, sizeof(session.client) - 1);
@@ -205,6 +207,7 @@ session_begin(const struct session_service *svc, struct store *store,
 	session.ends_at = later(now, config->session_expires);
 	session.expires_at =
 	    earlier_of(later(now, config->refresh_expires), session.ends_at);
+	access_expires = access_end(svc, now, session.ends_at);
 	session.access_until = accepted_until(svc, access_expires);
 	code = issue_refresh(
 	    svc, user->subject, user->subject_len, session.expires_at, out);
@@ -264,7 +267,7 @@ renew(const struct session_service *svc, struct store *store,
 {
 	const struct config *config = svc->policy.config;
 	int64_t now_ms = clock_now_ms(&svc->policy.clock);
-	int64_t now = now_ms / MS, access_expires = access_end(svc, now);
+	int64_t now = now_ms / MS, access_expires;
 	struct store_session session;
 	struct attempt *attempt;
 	enum store_result found;
@@ -275,6 +278,7 @@ renew(const struct session_service *svc, struct store *store,
 		return (ERR_TOKEN_REVOKED);
 	if (found != STORE_OK)
 		return (say_store(store));
+	access_expires = access_end(svc, now, session.ends_at);
 	attempt = calloc(1, sizeof(*attempt));
 	if (attempt == NULL)
 		return (ERR_BUSY);

@@ -82,13 +82,11 @@ audit_open(const char *where)
 	audit_close();
 	if (strcmp(where, "off") == 0)
 		return (0);
+	if (strcmp(where, "-") == 0)
+		return (audit_open_descriptor(STDOUT_FILENO));
 	target.torn = shared_alloc(sizeof(*target.torn));
 	if (target.torn == NULL)
 		return (-1);
-	if (strcmp(where, "-") == 0) {
-		audit_open_descriptor(STDOUT_FILENO);
-		return (0);
-	}
 	target.path = strdup(where);
 	target.fd = target.path != NULL ? open_file(where) : -1;
 	if (target.fd == -1) {
@@ -99,11 +97,15 @@ audit_open(const char *where)
 	return (0);
 }
 
-void
+int
 audit_open_descriptor(int fd)
 {
 	audit_close();
+	target.torn = shared_alloc(sizeof(*target.torn));
+	if (target.torn == NULL)
+		return (-1);
 	target.fd = fd;
+	return (0);
 }
 
 void

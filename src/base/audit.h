@@ -74,8 +74,8 @@ struct audit_event {
 int audit_open(const char *where) __attribute__((warn_unused_result));
 
 /* Have events go to a descriptor that is open, such as standard error, for a
- * program whose standard output is its result. */
-void audit_open_descriptor(int fd);
+ * program whose standard output is its result. Results as audit_open(). */
+int audit_open_descriptor(int fd) __attribute__((warn_unused_result));
 
 /*
  * Write one event. Returns 0, or -1 when the line could not be written whole;

@@ -138,10 +138,23 @@ Test(session, the_store_knows_a_session_as_it_began)
 	session_tokens_free(&tokens);
 }
 
-Test(session, a_refresh_token_does_not_outlive_its_session)
+Test(session, no_token_outlives_its_session)
 {
 	struct session_tokens tokens;
 	struct claims *claims;
+
+	kit.config.session_expires = 600;
+	kit.config.access_expires = 900;
+	tokens = begin();
+	claims = claims_of(TOKEN_ACCESS, tokens.access);
+	cr_expect_eq(claims_expires(claims), kit.now + 600);
+	claims_free(claims);
+	kit.now += 100;
+	rotate(&tokens);
+	claims = claims_of(TOKEN_ACCESS, tokens.access);
+	cr_expect_eq(claims_expires(claims), kit.now + 500);
+	claims_free(claims);
+	session_tokens_free(&tokens);
 
 	kit.config.session_expires = 1200;
 	tokens = begin();
