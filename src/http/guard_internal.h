@@ -86,7 +86,7 @@ guard_locate(const struct guard *guard, const struct config *config,
     const struct h1_request *request, struct guard_token *out,
     struct fault *fault) __attribute__((warn_unused_result));
 
-/* Wipe and release what a token points into. */
+/* Wipe and release what a token points into; there is none then. */
 void guard_token_free(struct guard_token *token);
 
 #endif

@@ -93,6 +93,7 @@ guard_token_free(struct guard_token *token)
 {
 	secret_free_mem(token->memory, token->memory_len);
 	memset(token, 0, sizeof(*token));
+	token->location = GUARD_LOCATIONS;
 }
 
 /* The first place that has a token counts, whatever the others have. */

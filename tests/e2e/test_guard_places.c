@@ -51,6 +51,7 @@ static const struct own_route routes[] = {
     {"/renewal_json", "refresh json", NULL},
     {"/either", "access refresh cookies json", NULL},
     {"/maybe", "optional headers cookies query json", "handle_whoami"},
+    {"/maybe_query", "optional query", "handle_whoami"},
 };
 
 /* What a request is answered: by default 401 with a bare challenge and text,
@@ -353,18 +354,24 @@ maybe_rows(const char *style)
 	static const struct place_row nobody[] = {
 	    {"/maybe", "", NULL, LET_IN, NULL},
 	    {"/maybe", "", "{}", LET_IN, NULL},
-	    {"/maybe", "Cookie: other=1\r\n", NULL, LET_IN, NULL},
+	    {"/maybe?jwt=", "Cookie: other=1\r\n", NULL, LET_IN, NULL},
+	    {"/maybe_query", "", NULL, LET_IN, NULL},
+	    {"/maybe_query?a=b", "", NULL, LET_IN, NULL},
 	};
 	static const struct place_row bad[] = {
 	    {"/maybe", "Cookie: access_token_cookie=%\r\n", NULL, FAULTY,
 		SEGMENTS},
 	    {"/maybe?jwt=%", "", NULL, FAULTY, SEGMENTS},
 	    {"/maybe", "", "{\"access_token\": \"%\"}", FAULTY, SEGMENTS},
+	    {"/maybe_query?jwt=%", "", NULL, FAULTY, SEGMENTS},
+	    {"/maybe_query?a&jwt=%", "", NULL, FAULTY, SEGMENTS},
 	};
 	static const struct place_row good[] = {
 	    {"/maybe", COOKIE, NULL, LET_IN, NULL},
 	    {"/maybe" QUERY, "", NULL, LET_IN, NULL},
 	    {"/maybe", "", JSON, LET_IN, NULL},
+	    {"/maybe_query" QUERY, "", NULL, LET_IN, NULL},
+	    {"/maybe_query?a=b&jwt=$", "", NULL, LET_IN, NULL},
 	};
 	struct server *s =
 	    routes_start(style, routes, COUNT(routes), NULL, NULL);
