@@ -1,6 +1,7 @@
 /*
  * jar.c - the cookies of an answer, and requests with them.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -113,4 +114,26 @@ jar_lines(const struct jar *jar, const char *csrf)
 			"refresh_token_cookie=%s\r\n%s%s%s",
 	    jar->access, jar->refresh, csrf != NULL ? "X-CSRF-TOKEN: " : "",
 	    csrf != NULL ? csrf : "", csrf != NULL ? "\r\n" : ""));
+}
+
+char *
+jar_proof(const struct jar *jar, const char *line)
+{
+	char *out;
+	size_t size;
+	FILE *fp;
+
+	fp = open_memstream(&out, &size);
+	if (fp == NULL)
+		cr_assert_fail("out of memory");
+	for (; *line != '\0'; line++) {
+		if (*line == '$')
+			(void)fputs(jar->access_csrf, fp);
+		else if (*line == '%')
+			(void)fputs(jar->refresh_csrf, fp);
+		else
+			(void)fputc(*line, fp);
+	}
+	(void)fclose(fp);
+	return (out);
 }

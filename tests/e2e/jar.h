@@ -31,6 +31,10 @@ void jar_free(struct jar *jar);
  * X-CSRF-TOKEN (NULL: without); free() it. */
 char *jar_lines(const struct jar *jar, const char *csrf);
 
+/* A line with every $ replaced by the access token's CSRF value and every % by
+ * the refresh token's; free() it. */
+char *jar_proof(const struct jar *jar, const char *line);
+
 /* The value that an answer sets a cookie to; free() it. NULL when it does
  * not. */
 char *jar_value(const struct raw_response *answer, const char *name);
