@@ -248,6 +248,46 @@ Test(logout, refresh_token_ends_one_session_and_not_all)
 	server_stop(s);
 }
 
+/* A revocation is forgotten once no access token of the session can be alive.
+ * Its refresh token can be, by its own end: then the store knows that there is
+ * no such session. That it was asked is in the audit log. */
+Test(logout, refresh_token_of_an_ended_session_stays_refused)
+{
+	static const char line[] = "\"event\":\"logout\",\"outcome\":"
+				   "\"failed\",\"reason\":\"token_revoked\"";
+	struct server *s =
+	    suite_start_with("flask", "JWT_ACCESS_TOKEN_EXPIRES=1", NULL);
+	int port = server_port(s);
+	struct pair ended = pair_demo(port), kept = pair_demo(port);
+	struct raw_response answer;
+	long long end = now_ms() + 15000;
+	char *path, *log;
+	bool asked = false;
+
+	expect_message("logout", port, "/logout", ended.refresh, "Logged out");
+	path = text_of("%s/audit.log", server_data_dir(s));
+	while (!asked && now_ms() < end) {
+		(void)sess_ask(
+		    port, "DELETE", "/logout", ended.refresh, NULL, &answer);
+		check_member("logout", &answer, 401, "msg", REVOKED);
+		raw_response_free(&answer);
+		log = file_read(path, NULL);
+		asked = log != NULL && strstr(log, line) != NULL;
+		free(log);
+		sleep_ms(50);
+	}
+	cr_expect(asked, "the revocation is never forgotten");
+	(void)sess_ask(port, "POST", "/refresh", ended.refresh, NULL, &answer);
+	check_member("refresh", &answer, 401, "msg", REVOKED);
+	raw_response_free(&answer);
+	cr_expect(pair_refresh(port, kept.refresh, NULL) == 200);
+	expect_message("kept", port, "/logout", kept.refresh, "Logged out");
+	free(path);
+	pair_free(&ended);
+	pair_free(&kept);
+	server_stop(s);
+}
+
 /* Another application's token belongs to no session: it ends by itself. */
 Test(logout, token_without_a_session_ends_alone)
 {
