@@ -95,7 +95,7 @@ SUBMAKE = mkdir -p $(BUILD) && flock $(BUILD)/.lock $(MAKE) \
 	bench-abuse bench-users bench-import bench-revocation \
 	bench-instructions bench-ready \
 	bench-build soak soak-sessions example-flask image clean \
-	lib unit module ctl cli e2e FORCE
+	lib unit module prod-module ctl cli e2e FORCE
 .SECONDARY:
 .DEFAULT_GOAL = help
 
@@ -214,7 +214,10 @@ build: module ctl
 lib: $(LIB)
 module: $(MODULE)
 ctl: $(CTL)
-test-build: build $(TEST_BIN)
+# Some tests are about what the production build does not have.
+prod-module:
+	@+$(MAKE) --no-print-directory FLAVOR=prod module
+test-build: build prod-module $(TEST_BIN)
 fuzz-build: $(FUZZ_BIN)
 bench-build: build $(BENCH_BIN)
 
@@ -222,7 +225,7 @@ unit: $(UNIT_BIN)
 	@for t in $(UNIT_BIN); do echo "== $$t"; $$t || exit 1; done
 cli: $(CTL) $(CLI_BIN)
 	@scripts/test $(OUT) $(CLI_BIN)
-e2e: $(MODULE) $(CTL) $(E2E_BIN)
+e2e: $(MODULE) $(CTL) prod-module $(E2E_BIN)
 	@scripts/test $(OUT) $(E2E_BIN)
 
 $(OUT)/obj/%.o: src/%.c $(OUT)/flags

@@ -258,6 +258,20 @@ corgi_module(void)
 }
 
 const char *
+corgi_module_prod(void)
+{
+	static char path[SERVER_PATH_MAX];
+	const char *env;
+
+	env = getenv("CORGI_MODULE_PROD");
+	if (env != NULL && *env != '\0')
+		return (env);
+	(void)snprintf(path, sizeof(path), "%.900s/build/prod/corgi/corgi.so",
+	    corgi_root());
+	return (path);
+}
+
+const char *
 corgi_ctl(void)
 {
 	static char path[SERVER_PATH_MAX];

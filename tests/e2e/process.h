@@ -36,9 +36,11 @@ void scratch_free(char *path);
 void file_write(const char *path, const void *data, size_t len);
 char *file_read(const char *path, size_t *len);
 
-/* Paths of the checkout, the module and corgictl. */
+/* Paths of the checkout, the module (also that of the prod flavour) and
+ * corgictl. */
 const char *corgi_root(void);
 const char *corgi_module(void);
+const char *corgi_module_prod(void);
 const char *corgi_ctl(void);
 
 /* The exit status out of a wait status, or 128 + the signal's number. */

@@ -192,9 +192,12 @@ server_conf_file(const struct server *s, const char *name, const char *text)
 static void
 server_write_files(struct server *s, const struct server_options *options)
 {
+	const char *module = options->module;
 	char path[SERVER_PATH_MAX];
 	FILE *fp;
 
+	if (module == NULL)
+		module = corgi_module();
 	(void)snprintf(path, sizeof(path), "%.900s/kore.conf", s->folder);
 	fp = fopen(path, "we");
 	if (fp == NULL)
@@ -203,7 +206,7 @@ server_write_files(struct server *s, const struct server_options *options)
 	(void)fclose(fp);
 
 	(void)snprintf(path, sizeof(path), "%.900s/corgi.so", s->folder);
-	if (symlink(corgi_module(), path) == -1)
+	if (symlink(module, path) == -1)
 		cr_assert_fail("%s: %s", path, strerror(errno));
 	server_conf_file(s, "limits.conf", NULL);
 	server_conf_file(s, "routes.conf", options->routes);

@@ -9,7 +9,8 @@
  *
  * From the environment of the tests: CORGI_ROOT (top of the checkout; default:
  * found from the current folder upwards), CORGI_MODULE (default:
- * CORGI_ROOT/build/corgi/corgi.so), CORGI_CTL (default: CORGI_ROOT/build/
+ * CORGI_ROOT/build/corgi/corgi.so), CORGI_MODULE_PROD (default:
+ * CORGI_ROOT/build/prod/corgi/corgi.so), CORGI_CTL (default: CORGI_ROOT/build/
  * corgictl), CORGI_PRELOAD (becomes LD_PRELOAD of kore) and ASAN_OPTIONS,
  * UBSAN_OPTIONS, LSAN_OPTIONS (passed on).
  *
@@ -45,6 +46,8 @@ struct server_options {
 	/* CORGI_DATA_DIR; NULL for a fresh folder that goes with the server.
 	 * A folder of the test's own (see scratch_new()) outlives it. */
 	const char *data_dir;
+	/* The module; NULL for corgi_module(). */
+	const char *module;
 	/* Worker processes; 0 for one. */
 	unsigned int workers;
 	/* The port; 0 for a free one. */
