@@ -1,6 +1,7 @@
 /*
- * What `make dev` and `make run` do with the environment. Programs of the
- * test's own stand in for kodev, kore and curl; they tell what they are given.
+ * What `make dev` and `make run` do with the environment, and what an
+ * installation leaves behind. Programs of the test's own stand in for kodev,
+ * kore, curl and those that install; they tell what they are given.
  */
 #include "ctl.h"
 
@@ -24,7 +25,25 @@
 	"done\n"
 #define STUB_CURL "#!/bin/sh\n: >asked\n"
 
+/* For scripts/install: R is the machine, "done" tells that all is installed,
+ * and "calls" what was called. The package brings nginx's unit. */
+#define STUB_QUERY "#!/bin/sh\n[ ! -e done ] || echo installed\n"
+#define STUB_ID    "#!/bin/sh\necho 0\n"
+#define STUB_APT                                                               \
+	"#!/bin/sh\n"                                                          \
+	"case \" $* \" in *\" install \"*) ;; *) exit 0 ;; esac\n"             \
+	"R/usr/sbin/policy-rc.d nginx start\n"                                 \
+	"echo \"policy $?\" >>calls\n"                                         \
+	": >R/lib/systemd/system/nginx.service\n"                              \
+	"[ ! -e kill ] || kill -TERM $PPID\n"                                  \
+	"[ ! -e fail ] || { echo 'E: no luck'; exit 100; }\n"                  \
+	": >done\n"
+#define STUB_SYSTEMCTL "#!/bin/sh\necho \"systemctl $*\" >>calls\n"
+#define INSTALL        "INSTALL_ROOT=R \"$S/install\" test"
+#define OWN_POLICY     "#!/bin/sh\nexit 7\n"
+
 static void set_up(void);
+static void set_up_install(void);
 static void stub(const char *, const char *);
 static struct run_result script(const char *);
 
@@ -149,4 +168,75 @@ Test(scripts, run_tells_how_to_add_an_account_in_either_flavour)
 	    "rm -f asked; PORT=%d WORKERS=1 \"$S/run\" build prod",
 	    free_port());
 	ctl_expect_of(script(line), 0, expected, __LINE__);
+}
+
+TestSuite(
+    install, .init = set_up_install, .fini = ctl_tear_down, .timeout = 60);
+
+static void
+set_up_install(void)
+{
+	set_up();
+	stub("dpkg-query", STUB_QUERY);
+	stub("id", STUB_ID);
+	stub("apt-get", STUB_APT);
+	stub("systemctl", STUB_SYSTEMCTL);
+	ctl_expect_of(script("mkdir -p R/var/lib/dpkg R/usr/sbin "
+			     "R/lib/systemd/system"),
+	    0, "", __LINE__);
+}
+
+/* What starts daemons is told not to, and is not told for good. */
+Test(install, nothing_is_started_now_or_with_the_machine)
+{
+	ctl_expect_of(
+	    script(INSTALL), 0, "nginx is installed and off", __LINE__);
+	ctl_expect_of(script("cat calls"), 0,
+	    "policy 101\nsystemctl disable nginx.service\n", __LINE__);
+	ctl_expect_of(script("ls R/usr/sbin | wc -l"), 0, "0\n", __LINE__);
+}
+
+Test(install, nothing_missing_touches_nothing)
+{
+	ctl_expect_of(script(": >done; " INSTALL), 0, "", __LINE__);
+	ctl_expect_of(script("ls calls"), 2, "No such file", __LINE__);
+}
+
+Test(install, a_failure_leaves_nothing_behind_either)
+{
+	ctl_expect_of(script(": >fail; " INSTALL), 1, "(no luck)", __LINE__);
+	ctl_expect_of(script("cat calls"), 0,
+	    "policy 101\nsystemctl disable nginx.service\n", __LINE__);
+	ctl_expect_of(script("ls R/usr/sbin | wc -l"), 0, "0\n", __LINE__);
+}
+
+Test(install, an_interruption_leaves_nothing_behind_either)
+{
+	ctl_expect_of(script(": >kill; " INSTALL), 143, "", __LINE__);
+	ctl_expect_of(script("cat calls"), 0, "policy 101\n", __LINE__);
+	ctl_expect_of(script("ls R/usr/sbin | wc -l"), 0, "0\n", __LINE__);
+}
+
+/* A machine's own policy, and a service that was there before, are nobody
+ * else's business. */
+Test(install, what_was_there_before_stays)
+{
+	ctl_expect_of(script("printf '" OWN_POLICY "' >R/usr/sbin/policy-rc.d; "
+			     "chmod 755 R/usr/sbin/policy-rc.d; "
+			     ": >R/lib/systemd/system/nginx.service; " INSTALL),
+	    0, "", __LINE__);
+	ctl_expect_of(script("cat calls R/usr/sbin/policy-rc.d"), 0,
+	    "policy 7\n" OWN_POLICY, __LINE__);
+	ctl_expect_of(script("! grep systemctl calls"), 0, "", __LINE__);
+}
+
+/* Of an installation that was killed with -9. */
+Test(install, what_a_killed_one_left_goes)
+{
+	ctl_expect_of(
+	    script("grep '^mark=' \"$S/install\" >m; . ./m; "
+		   "echo \"$mark\" >R/usr/sbin/policy-rc.d; " INSTALL),
+	    0, "", __LINE__);
+	ctl_expect_of(script("cat calls"), 0, "policy 101\n", __LINE__);
+	ctl_expect_of(script("ls R/usr/sbin | wc -l"), 0, "0\n", __LINE__);
 }
