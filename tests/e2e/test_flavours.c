@@ -82,6 +82,25 @@ Test(flavours, production_begins_without_accounts)
 	server_stop(s);
 }
 
+/* Row 12. The same secret with one byte more is taken. */
+Test(flavours, production_refuses_a_short_secret)
+{
+	static const char *const secrets[] = {
+	    "JWT_SECRET_KEY=0123456789abcdef0123456789abcde",
+	    "JWT_SECRET_KEY=0123456789abcdef0123456789abcdef"};
+	const char *env[] = {secrets[0], NULL};
+	struct server_options options = {
+	    .environment = env, .module = corgi_module_prod()};
+	struct server *s;
+
+	server_expect_refusal_quiet("31 bytes", &options,
+	    strchr(secrets[0], '=') + 1, "JWT_SECRET_KEY", "32", NULL);
+	env[0] = secrets[1];
+	s = server_start(&options);
+	cr_expect(http_get(server_port(s), "/protected", NULL, NULL) == 401);
+	server_stop(s);
+}
+
 Test(flavours, development_has_its_account_in_an_empty_folder_alone)
 {
 	char *folder = scratch_new();
