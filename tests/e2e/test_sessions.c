@@ -342,6 +342,38 @@ Test(sessions, refresh_token_is_taken_from_a_json_body)
 	server_stop(s);
 }
 
+/* CORGI_CLAIMS is for those who read access tokens; of a refresh token there is
+ * nothing to read. */
+Test(sessions, further_claims_are_in_access_tokens_alone)
+{
+	struct server *s =
+	    suite_start_with("flask", "CORGI_CLAIMS={\"tenant\":\"moon\"}",
+		"JWT_REFRESH_JSON_KEY=renewal", NULL);
+	int port = server_port(s);
+	struct pair pair = pair_demo(port), next;
+	struct raw_response answer;
+	char *body, *value;
+
+	value = sess_claim(pair.access, "tenant");
+	cr_expect_str_eq(value, "moon");
+	free(value);
+	value = sess_claim(pair.refresh, "tenant");
+	cr_expect(value == NULL, "%s", value);
+	body = text_of("{\"renewal\": \"%s\"}", pair.refresh);
+	(void)sess_ask(port, "POST", "/refresh", NULL, body, &answer);
+	cr_assert(answer.status == 200 && pair_take(&answer, &next), "%s",
+	    answer.body);
+	raw_response_free(&answer);
+	value = sess_claim(next.access, "tenant");
+	cr_expect_str_eq(value, "moon");
+	cr_expect(http_get_token(port, "/protected", next.access, NULL) == 200);
+	free(value);
+	free(body);
+	pair_free(&pair);
+	pair_free(&next);
+	server_stop(s);
+}
+
 /* How many files of a folder hold the text. */
 static size_t
 files_with(const char *folder, const char *text)
