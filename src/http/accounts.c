@@ -20,7 +20,7 @@ static enum error_code work_register(struct session_job *, struct store *);
 
 GUARDED_HANDLER(handle_password)
 {
-	const struct session_job *job = session_job_of(req);
+	const struct session_job *job = job_of(req);
 
 	if (job == NULL)
 		return (begin_password(req, claims));
@@ -35,7 +35,7 @@ GUARDED_HANDLER(handle_password)
 int
 handle_register(struct http_request *req)
 {
-	const struct session_job *job = session_job_of(req);
+	const struct session_job *job = job_of(req);
 
 	if (job == NULL)
 		return (begin_register(req));

@@ -17,7 +17,7 @@ static enum error_code work(struct session_job *, struct store *);
 int
 handle_login(struct http_request *req)
 {
-	const struct session_job *job = session_job_of(req);
+	const struct session_job *job = job_of(req);
 
 	return (job == NULL ? begin(req) : end(req, job));
 }

@@ -11,7 +11,6 @@
 #include "http/session_reply.h"
 
 static void run(struct offload_job *, void **);
-static void settle(struct session_job *);
 static void release(struct job *);
 static enum throttle_outcome outcome(const struct session_job *);
 static void audit_throttle(const struct session_job *);
@@ -85,16 +84,6 @@ session_job_admit(struct http_request *req, struct session_job *job,
 	return (false);
 }
 
-const struct session_job *
-session_job_of(const struct http_request *req)
-{
-	struct session_job *job = job_of(req);
-
-	if (job != NULL && job->job.finished)
-		settle(job);
-	return (job);
-}
-
 int
 session_job_start(
     struct http_request *req, struct session_job *job, enum offload_rank rank)
@@ -153,21 +142,14 @@ run(struct offload_job *offload, void **local)
 	session_job_audit(job);
 }
 
-/* Event loop. Once is enough: a second time nothing is charged any more. */
-static void
-settle(struct session_job *job)
-{
-	throttle_settle(service_get()->throttle, &job->ticket, outcome(job),
-	    clock_monotonic_ms());
-}
-
 /* Event loop; the request may be gone. */
 static void
 release(struct job *base)
 {
 	struct session_job *job = (struct session_job *)base;
 
-	settle(job);
+	throttle_settle(service_get()->throttle, &job->ticket, outcome(job),
+	    clock_monotonic_ms());
 	claims_free(job->claims);
 	credentials_free(&job->credentials);
 	secret_free(&job->token);

@@ -3,7 +3,7 @@
  * what is done about it on a background thread, and what came of it.
  *
  * The handler makes one, reads the body into it, asks the throttle and starts
- * it; when it is called again it finds it by session_job_of() and answers (see
+ * it; when it is called again it finds it by job_of() and answers (see
  * session_reply.h). In between the work is one call into auth/. What happened
  * goes to the audit log before the answer goes out, also when the client has
  * gone. Event loop, unless it says otherwise.
@@ -65,13 +65,6 @@ bool session_job_read(struct http_request *req, struct session_job *job,
  */
 bool session_job_admit(struct http_request *req, struct session_job *job,
     const void *name, size_t len) __attribute__((warn_unused_result));
-
-/*
- * The job of a request whose work is done, NULL before it was started. What
- * came of it is settled with the throttle here, before it is answered: whoever
- * has read the answer is not held up by his own attempt.
- */
-const struct session_job *session_job_of(const struct http_request *req);
 
 /* Start it; the handler returns what this returns. */
 int session_job_start(

@@ -24,7 +24,7 @@ static jdoc *time_of(int64_t, int64_t);
 
 GUARDED_HANDLER(handle_refresh)
 {
-	const struct session_job *job = session_job_of(req);
+	const struct session_job *job = job_of(req);
 
 	if (job == NULL)
 		return (begin_refresh(req, claims));
@@ -35,7 +35,7 @@ GUARDED_HANDLER(handle_refresh)
 
 GUARDED_HANDLER(handle_logout)
 {
-	const struct session_job *job = session_job_of(req);
+	const struct session_job *job = job_of(req);
 
 	if (job == NULL)
 		return (begin_end(req, claims, AUDIT_LOGOUT, work_logout));
@@ -46,7 +46,7 @@ GUARDED_HANDLER(handle_logout)
 
 GUARDED_HANDLER(handle_logout_all)
 {
-	const struct session_job *job = session_job_of(req);
+	const struct session_job *job = job_of(req);
 
 	if (job == NULL)
 		return (

@@ -172,11 +172,13 @@ count_fds(const struct server *s, int fds[WORKERS_MAX])
 	return (n);
 }
 
-/* A worker that holds more descriptors than before has taken a connection. */
+/* A worker that holds more descriptors than before has taken a connection,
+ * unless it has opened something of its own meanwhile: then they are more than
+ * the connections. */
 void
 sess_spread(const struct server *s, struct raw **connections, size_t n)
 {
-	int before[WORKERS_MAX], after[WORKERS_MAX], tries;
+	int before[WORKERS_MAX], after[WORKERS_MAX], tries, grown;
 	size_t workers, i;
 	bool all;
 
@@ -188,9 +190,12 @@ sess_spread(const struct server *s, struct raw **connections, size_t n)
 			cr_assert(sess_ask_on(connections[i], "GET", "/health",
 				      NULL, NULL, NULL) == 200);
 		all = count_fds(s, after) == workers;
-		for (i = 0; i < workers; i++)
+		grown = 0;
+		for (i = 0; i < workers; i++) {
 			all = all && after[i] > before[i];
-		if (all)
+			grown += after[i] - before[i];
+		}
+		if (all && grown == (int)n)
 			return;
 		sess_spread_close(connections, n);
 		sleep_ms(20);

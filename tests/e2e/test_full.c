@@ -15,8 +15,10 @@
 
 TestSuite(full, .timeout = 180);
 
-#define ROOM  1000
-#define TRIES 4000
+/* What is promised, and more than the table can hold: it has twice the room, and
+ * is full before that by chance. */
+#define ROOM 1000
+#define MORE 2200
 
 static struct server *start(const char *, const char *);
 static char *token_of(int);
@@ -51,13 +53,14 @@ Test(full, a_logout_without_room_is_refused_and_nothing_is_forgotten)
 	    "JWT_SECRET_KEY=" TOK_SECRET, "CORGI_REVOCATIONS=1000", NULL};
 	struct server_options options = {.environment = small};
 	char *folder = scratch_new(), *token = NULL, *first = token_of(0);
+	char *more;
 	struct server *s = start(folder, small[1]);
 	int port = server_port(s), status = 200, n;
 	struct raw *r = raw_connect(port);
 	struct raw_response answer;
 	struct pair pair;
 
-	for (n = 0; n < TRIES; n++) {
+	for (n = 0; n < MORE; n++) {
 		token = token_of(n);
 		status =
 		    sess_ask_on(r, "DELETE", "/logout", token, NULL, &answer);
@@ -80,11 +83,16 @@ Test(full, a_logout_without_room_is_refused_and_nothing_is_forgotten)
 	cr_expect(http_get_token(port, "/protected", pair.access, NULL) == 200);
 	cr_expect(pair_refresh(port, pair.refresh, NULL) == 200);
 	pair_free(&pair);
+
+	/* All of it is in the store: less than that is not served. */
+	for (n++; n < MORE; n++) {
+		more = token_of(n);
+		status = sess_ask_on(r, "DELETE", "/logout", more, NULL, NULL);
+		cr_expect(status == 503 || status == 200, "%d", status);
+		free(more);
+	}
 	raw_close(r);
 	server_stop(s);
-
-	/* It is all in the store, the last one, too: less than that is not
-	 * served. */
 	options.data_dir = folder;
 	server_expect_refusal("too small", &options, "CORGI_REVOCATIONS", NULL);
 	s = start(folder, "CORGI_REVOCATIONS=16000");
@@ -92,7 +100,7 @@ Test(full, a_logout_without_room_is_refused_and_nothing_is_forgotten)
 	cr_expect(http_get_token(port, "/protected", first, NULL) == 401);
 	cr_expect(http_get_token(port, "/protected", token, NULL) == 401);
 	free(token);
-	token = token_of(TRIES);
+	token = token_of(MORE);
 	cr_expect(http_get_token(port, "/protected", token, NULL) == 200);
 	server_stop(s);
 	free(token);

@@ -2,11 +2,14 @@
  * What a stop watch tells about accounts (row 27): nothing. A name that does
  * not exist, a wrong password and a disabled account take the same time.
  *
- * Other programs disturb every measurement, so the kinds take turns, medians
- * are compared, and more is measured until they agree or it is clear that they
- * do not. An account whose hash costs twice as much is measured as well: the
- * stop watch would see a difference.
+ * Other programs disturb every measurement, and each login the one behind it.
+ * So the kinds take turns in an order that is drawn anew for each round, each is
+ * compared with the wrong password of the same round, the medians of that count,
+ * and more is measured until they say the same or it is clear that they do not.
+ * An account whose hash costs twice as much is measured as well: the stop watch
+ * would see a difference.
  */
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,10 +26,10 @@ TestSuite(timing, .timeout = 300);
 
 /* Rounds before the first comparison, and at most; how long to go on. */
 #define ROUNDS_MIN 40
-#define ROUNDS_MAX 400
-#define LONGEST_MS 240000
+#define ROUNDS_MAX 2000
+#define LONGEST_MS 200000
 
-/* How far two medians may be apart (row 27). */
+/* How far the medians may be from one another (row 27). */
 #define TOLERANCE 0.05
 
 enum kind { WRONG, UNKNOWN, DISABLED, COSTLY, KINDS };
@@ -38,9 +41,10 @@ struct series {
 
 static void add_costly(const struct server *);
 static double measure(struct raw *, const char *);
+static void draw(int *);
 static int compare(const void *, const void *);
-static double median(const struct series *, size_t);
-static bool agree(const struct series *, size_t);
+static double ratio(const struct series *, int, size_t);
+static bool same(double);
 
 /* An account with a hash of twice the passes. */
 static void
@@ -74,6 +78,26 @@ measure(struct raw *r, const char *body)
 	    (double)(end.tv_nsec - begin.tv_nsec) / 1e6);
 }
 
+/* All kinds in a random order. */
+static void
+draw(int *order)
+{
+	static uint64_t state = 88172645463325252U;
+	int k, other, kind;
+
+	for (k = 0; k < KINDS; k++)
+		order[k] = k;
+	for (k = KINDS - 1; k > 0; k--) {
+		state ^= state << 13;
+		state ^= state >> 7;
+		state ^= state << 17;
+		other = (int)(state % (uint64_t)(k + 1));
+		kind = order[k];
+		order[k] = order[other];
+		order[other] = kind;
+	}
+}
+
 static int
 compare(const void *a, const void *b)
 {
@@ -82,30 +106,23 @@ compare(const void *a, const void *b)
 	return ((*x > *y) - (*x < *y));
 }
 
+/* The median of how many times as long as a wrong password a kind takes. */
 static double
-median(const struct series *series, size_t n)
+ratio(const struct series *series, int kind, size_t n)
 {
 	double sorted[ROUNDS_MAX];
+	size_t i;
 
-	memcpy(sorted, series->took, n * sizeof(sorted[0]));
+	for (i = 0; i < n; i++)
+		sorted[i] = series[kind].took[i] / series[WRONG].took[i];
 	qsort(sorted, n, sizeof(sorted[0]), compare);
 	return ((sorted[(n - 1) / 2] + sorted[n / 2]) / 2);
 }
 
-/* Whether the first three kinds cannot be told apart. */
 static bool
-agree(const struct series *series, size_t n)
+same(double r)
 {
-	double wrong = median(&series[WRONG], n), other;
-	int k;
-
-	for (k = UNKNOWN; k <= DISABLED; k++) {
-		other = median(&series[k], n);
-		if (other < wrong * (1 - TOLERANCE) ||
-		    other > wrong * (1 + TOLERANCE))
-			return (false);
-	}
-	return (true);
+	return (r > 1 - TOLERANCE && r < 1 + TOLERANCE);
 }
 
 Test(timing, refused_logins_take_the_same_time_whatever_the_reason)
@@ -116,7 +133,7 @@ Test(timing, refused_logins_take_the_same_time_whatever_the_reason)
 	long long end = now_ms() + LONGEST_MS;
 	struct raw *r;
 	size_t n = 0;
-	int k;
+	int k, order[KINDS];
 
 	cr_assert(
 	    sess_ctl(s, "laika-in-orbit", "user", "add", "laika", NULL) == 0);
@@ -132,21 +149,22 @@ Test(timing, refused_logins_take_the_same_time_whatever_the_reason)
 	for (k = 0; k < KINDS; k++)
 		(void)measure(r, series[k].body);
 	while (n < ROUNDS_MAX && now_ms() < end) {
-		/* Each is the first one as often as any other. */
+		draw(order);
 		for (k = 0; k < KINDS; k++)
-			series[(n + (size_t)k) % KINDS].took[n] =
-			    measure(r, series[(n + (size_t)k) % KINDS].body);
-		if (++n >= ROUNDS_MIN && agree(series, n))
+			series[order[k]].took[n] =
+			    measure(r, series[order[k]].body);
+		if (++n >= ROUNDS_MIN && same(ratio(series, UNKNOWN, n)) &&
+		    same(ratio(series, DISABLED, n)))
 			break;
 	}
 	cr_assert(n >= ROUNDS_MIN, "too slow to be measured");
-	printf("medians of %zu rounds: wrong %.2f ms, unknown %.2f ms, "
-	       "disabled %.2f ms, costly %.2f ms\n",
-	    n, median(&series[WRONG], n), median(&series[UNKNOWN], n),
-	    median(&series[DISABLED], n), median(&series[COSTLY], n));
-	cr_expect(agree(series, n), "they can be told apart");
-	cr_expect(median(&series[COSTLY], n) >
-		median(&series[WRONG], n) * (1 + 2 * TOLERANCE),
+	printf("%zu rounds: unknown %.3f, disabled %.3f, costly %.3f times as "
+	       "long as wrong\n",
+	    n, ratio(series, UNKNOWN, n), ratio(series, DISABLED, n),
+	    ratio(series, COSTLY, n));
+	cr_expect(same(ratio(series, UNKNOWN, n)), "unknown names are known");
+	cr_expect(same(ratio(series, DISABLED, n)), "disabled ones are known");
+	cr_expect(ratio(series, COSTLY, n) > 1 + 2 * TOLERANCE,
 	    "a difference would not have been seen");
 	raw_close(r);
 	for (k = 0; k < KINDS; k++)
