@@ -37,6 +37,8 @@ job_done(struct offload_job *offload)
 	struct job *job = (struct job *)offload;
 
 	job->finished = true;
+	if (job->conclude != NULL)
+		job->conclude(job);
 	if (job->req == NULL)
 		job->release(job);
 	else

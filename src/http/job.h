@@ -17,6 +17,9 @@ struct job {
 	struct offload_job offload; /* must stay first */
 	struct http_request *req;   /* NULL once the request has ended */
 	bool finished;
+	/* Called once the work is done, before anything is answered; NULL:
+	 * nothing to do then. */
+	void (*conclude)(struct job *);
 	void (*release)(struct job *);
 };
 

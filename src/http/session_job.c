@@ -11,6 +11,7 @@
 #include "http/session_reply.h"
 
 static void run(struct offload_job *, void **);
+static void conclude(struct job *);
 static void release(struct job *);
 static enum throttle_outcome outcome(const struct session_job *);
 static void audit_throttle(const struct session_job *);
@@ -88,6 +89,7 @@ int
 session_job_start(
     struct http_request *req, struct session_job *job, enum offload_rank rank)
 {
+	job->job.conclude = conclude;
 	return (job_start(req, &job->job, rank, run, release));
 }
 
@@ -142,14 +144,26 @@ run(struct offload_job *offload, void **local)
 	session_job_audit(job);
 }
 
-/* Event loop; the request may be gone. */
+/* Event loop; the request may be gone. Before the answer leaves: whoever has it
+ * may come again at once, and another worker would count an attempt that is not
+ * decided as a failure. */
 static void
-release(struct job *base)
+conclude(struct job *base)
 {
 	struct session_job *job = (struct session_job *)base;
 
 	throttle_settle(service_get()->throttle, &job->ticket, outcome(job),
 	    clock_monotonic_ms());
+}
+
+/* Event loop; the request may be gone. A job that was never done takes its
+ * charge along. */
+static void
+release(struct job *base)
+{
+	struct session_job *job = (struct session_job *)base;
+
+	conclude(base);
 	claims_free(job->claims);
 	credentials_free(&job->credentials);
 	secret_free(&job->token);

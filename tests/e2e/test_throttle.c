@@ -178,6 +178,25 @@ Test(throttle, good_login_clears_the_count)
 	server_stop(s);
 }
 
+/* An attempt counts as a failure until it is decided, and a client that has its
+ * answer may come again at once, to another worker. */
+Test(throttle, good_login_is_decided_when_it_is_answered)
+{
+	struct server *s =
+	    start("CORGI_THROTTLE_ACCOUNT=1", "CORGI_THROTTLE_ADDRESS=0", NULL);
+	struct raw *connections[8];
+	int i, status;
+
+	sess_spread(s, connections, 8);
+	for (i = 0; i < 160; i++) {
+		status = sess_ask_on(connections[i % 8], "POST", "/login", NULL,
+		    DEMO_LOGIN, NULL);
+		cr_expect(status == 200, "login %d: %d", i, status);
+	}
+	sess_spread_close(connections, 8);
+	server_stop(s);
+}
+
 /* Whoever guesses from elsewhere does not lock the owner out. */
 Test(throttle, owner_gets_in_from_an_address_known_to_the_account)
 {
