@@ -8,6 +8,7 @@ SANITIZE ?= 0
 COVERAGE ?= 0
 FUZZ ?= 0
 FUZZ_SECONDS ?= 60
+QUICK ?= 0
 IMAGE ?= corgi
 JOBS ?= $(shell nproc)
 
@@ -76,7 +77,10 @@ BENCH_SRC = $(wildcard bench/*.c)
 BENCH_SO = bare front_kore
 BENCH_BIN = $(patsubst bench/%.c,$(OUT)/bench/%,$(filter-out \
 	    $(BENCH_SO:%=bench/%.c),$(BENCH_SRC))) \
-	    $(BENCH_SO:%=$(OUT)/bench/%.so)
+	    $(BENCH_SO:%=$(OUT)/bench/%.so) $(OUT)/bench/drive
+# Needs the packages of the group peers.
+PEERS = $(OUT)/bench/peer_mhd $(OUT)/bench/peer_go \
+	$(OUT)/bench/node/node_modules/.package-lock.json
 TEST_BIN = $(UNIT_BIN) $(CLI_BIN) $(E2E_BIN) $(REPLAY_BIN)
 KIT_LIBS = -lcriterion -lcurl -lssl $(LIBS)
 
@@ -91,9 +95,9 @@ SUBMAKE = mkdir -p $(BUILD) && flock $(BUILD)/.lock $(MAKE) \
 	  $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS)) --no-print-directory
 
 .PHONY: help run dev prod build test test-build check asan coverage fuzz \
-	fuzz-build test-browser bench-login bench-start bench-front \
-	bench-abuse bench-users bench-import bench-revocation \
-	bench-instructions bench-ready \
+	fuzz-build test-browser bench bench-peers bench-scale bench-login \
+	bench-start bench-front bench-abuse bench-users bench-import \
+	bench-revocation bench-instructions bench-ready \
 	bench-build soak soak-sessions example-flask image clean \
 	lib unit module prod-module ctl cli e2e FORCE
 .SECONDARY:
@@ -155,6 +159,11 @@ test-browser: ## drive the page in headless Chromium
 	@scripts/install browser
 	@+$(SUBMAKE) FLAVOR=dev build
 	@scripts/with-service $(BUILD) CORGI_REFRESH_GRACE=4 tests/browser/run
+
+bench: ## Corgi beside its peers, side by side; QUICK=1: in two minutes
+	@scripts/install peers
+	@+$(SUBMAKE) FLAVOR=prod bench-build bench-peers
+	@bench/compare $(BUILD)/prod $(if $(filter 1,$(QUICK)),--quick)
 
 bench-login: bench-ready ## logins beside guarded requests, and the bare hash
 	@scripts/with-service $(BUILD)/prod bench/login $(BUILD)/prod
@@ -220,6 +229,7 @@ prod-module:
 test-build: build prod-module $(TEST_BIN)
 fuzz-build: $(FUZZ_BIN)
 bench-build: build $(BENCH_BIN)
+bench-peers: $(PEERS)
 
 unit: $(UNIT_BIN)
 	@for t in $(UNIT_BIN); do echo "== $$t"; $$t || exit 1; done
@@ -284,6 +294,29 @@ $(OUT)/soak/%: tests/soak/%.c $(KIT_OBJ) $(LIB) $(OUT)/flags
 $(OUT)/bench/%: bench/%.c $(LIB) $(OUT)/flags
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(CFLAGS_ALL) -o $@ $< $(LIB) $(LIBS)
+
+$(OUT)/bench/drive: $(wildcard bench/drive/*.[ch]) bench/client.h $(LIB) \
+		    $(OUT)/flags
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(CFLAGS_ALL) -o $@ $(filter %.c,$^) $(LIB) $(LIBS)
+
+$(OUT)/bench/peer_mhd: bench/peers/mhd.c $(OUT)/flags
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(CFLAGS_ALL) -o $@ $< -lmicrohttpd -ljwt
+
+# Debian's packages of Go's libraries, and nothing from the network.
+$(OUT)/bench/peer_go: bench/peers/go/main.go
+	@mkdir -p $(@D)
+	$(call say,GO)GO111MODULE=off GOFLAGS= GOPATH=/usr/share/gocode \
+	    GOCACHE=$(abspath $(BUILD))/bench/go go build -o $@ ./$(<D)
+
+# The file that npm writes last.
+$(OUT)/bench/node/node_modules/.package-lock.json: \
+    bench/peers/node/package.json bench/peers/node/package-lock.json
+	@mkdir -p $(OUT)/bench/node
+	@cp $^ bench/peers/node/.npmrc $(OUT)/bench/node/
+	$(call say,NPM)cd $(OUT)/bench/node && npm ci --ignore-scripts --silent
+	@touch $@
 
 # Small Kore applications to compare with.
 $(OUT)/bench/%.so: bench/%.c $(OUT)/flags
