@@ -88,6 +88,7 @@ static int64_t age_of(const struct entry *, int64_t);
 static bool is_over(const struct entry *, int64_t);
 static uint32_t failures_of(const struct entry *, int64_t);
 static int64_t wait_of(const struct throttle *, const struct entry *);
+static bool holds(const struct throttle *, const struct entry *, int64_t);
 static void charge(struct throttle *, struct throttle_ticket *,
     enum throttle_count, const struct attempt *, int64_t);
 static void uncharge(struct throttle *, const struct throttle_ticket *,
@@ -303,6 +304,15 @@ wait_of(const struct throttle *t, const struct entry *e)
 	return (wait < longest ? wait : longest);
 }
 
+/* Whether an entry makes an attempt wait. The end alone does not say: without
+ * a wait it is when somebody was last here, and another worker may have looked
+ * at the clock before that and come to the lock later. */
+static bool
+holds(const struct throttle *t, const struct entry *e, int64_t now_ms)
+{
+	return (e->until_ms > now_ms && wait_of(t, e) > 0);
+}
+
 /* One failure more, until it turns out otherwise. */
 static void
 charge(struct throttle *t, struct throttle_ticket *ticket,
@@ -400,7 +410,7 @@ throttle_admit(struct throttle *t, const void *name, size_t len,
 		e = i == own || i == THROTTLE_OF_ADDRESS
 		    ? find(t, &keys[i], now_ms)
 		    : NULL;
-		if (e != NULL && e->until_ms > now_ms &&
+		if (e != NULL && holds(t, e, now_ms) &&
 		    (longest == NULL || e->until_ms > longest->until_ms))
 			longest = e;
 	}
