@@ -165,6 +165,9 @@ bench: ## Corgi beside its peers, side by side; QUICK=1: in two minutes
 	@+$(SUBMAKE) FLAVOR=prod bench-build bench-peers
 	@bench/compare $(BUILD)/prod $(if $(filter 1,$(QUICK)),--quick)
 
+bench-scale: bench-ready ## cost by number and size of things; QUICK=1: less
+	@bench/scale $(BUILD)/prod $(if $(filter 1,$(QUICK)),--quick)
+
 bench-login: bench-ready ## logins beside guarded requests, and the bare hash
 	@scripts/with-service $(BUILD)/prod bench/login $(BUILD)/prod
 

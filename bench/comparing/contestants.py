@@ -5,10 +5,11 @@ import shutil
 import subprocess
 
 from . import check
+from .place import save
 from .server import Problem
 
 NGINX_MODULE = "/usr/lib/nginx/modules/ngx_http_js_module.so"
-KORE_FEATURES = "domain * {\n\tattach main\n\troute / handle_bare\n}\n"
+KORE_ROUTES = "domain * {\n\tattach main\n\troute / handle_bare\n}\n"
 
 
 class Contestant:
@@ -34,14 +35,8 @@ class Contestant:
         return []
 
 
-def write(path, text):
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(text)
-    return path
-
-
 def kore_conf(server, module, bind, rest):
-    return write(server.path("kore.conf"), f"""load {module}
+    return save(server.path("kore.conf"), f"""load {module}
 workers {server.workers}
 worker_set_affinity 0
 pidfile {server.path("kore.pid")}
@@ -107,10 +102,10 @@ class Corgi(Contestant):
 
     def prepare_load(self, server):
         """Files for the client: bodies of logins, one refresh token each."""
-        bodies = write(server.path("logins"), "".join(json.dumps(
+        bodies = save(server.path("logins"), "".join(json.dumps(
             {"username": name, "password": self.password}) + "\n"
             for name in self.names()))
-        refresh = write(server.path("refresh"), "".join(
+        refresh = save(server.path("refresh"), "".join(
             self.login(server, name)["refresh_token"] + "\n"
             for name in self.names()))
         return bodies, refresh
@@ -128,7 +123,7 @@ class BareKore(Contestant):
     def command(self, server):
         return ["kore", "-fnr", "-c", kore_conf(
             server, server.place.built("bench/bare.so"), server.port,
-            KORE_FEATURES)], {}
+            KORE_ROUTES)], {}
 
 
 class Node(Contestant):
@@ -182,7 +177,7 @@ class Nginx(Contestant):
         paths = "".join(
             f"\t{name}_temp_path {server.path('temp')};\n"
             for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-        path = write(server.path("nginx.conf"), f"""
+        path = save(server.path("nginx.conf"), f"""
 load_module {NGINX_MODULE};
 worker_processes {server.workers};
 daemon off;

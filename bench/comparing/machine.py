@@ -43,7 +43,23 @@ def _modules(path):
     return found
 
 
+def _peers(node_folder):
+    return {
+        "nginx": _package("nginx"),
+        "njs": _package("libnginx-mod-http-js"),
+        "libmicrohttpd": _package("libmicrohttpd12"),
+        "Go": _version("go", "version"),
+        "golang-jwt": _package("golang-github-golang-jwt-jwt-dev"),
+        "Node": _version("node", "--version"),
+        **_modules(node_folder),
+        "Python": platform.python_version(),
+        "gunicorn": _package("gunicorn"),
+        "PyJWT": _package("python3-jwt"),
+    }
+
+
 def describe(node_folder):
+    """node_folder: where the peers' modules are; None: there are no peers."""
     gib = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
     virtual = "hypervisor" in _field("/proc/cpuinfo", "flags").split()
     return {
@@ -59,15 +75,6 @@ def describe(node_folder):
             "kore": _package("kore"),
             "libjwt": _package("libjwt0"),
             "OpenSSL": _version("openssl", "version"),
-            "nginx": _package("nginx"),
-            "njs": _package("libnginx-mod-http-js"),
-            "libmicrohttpd": _package("libmicrohttpd12"),
-            "Go": _version("go", "version"),
-            "golang-jwt": _package("golang-github-golang-jwt-jwt-dev"),
-            "Node": _version("node", "--version"),
-            **_modules(node_folder),
-            "Python": platform.python_version(),
-            "gunicorn": _package("gunicorn"),
-            "PyJWT": _package("python3-jwt"),
+            **(_peers(node_folder) if node_folder else {}),
         },
     }

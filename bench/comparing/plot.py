@@ -5,7 +5,7 @@ from . import report
 
 WIDTH = 860
 LEFT = 250
-RIGHT = 110
+RIGHT = 120
 TOP = 84
 BAR = 13
 STEP = 46
@@ -130,7 +130,7 @@ def render(raw):
                      y + BAR + 8, row["name"], "end")
         drawing.bar(row, y + 4, "same token")
         if row["key"] in cold:
-            drawing.bar(cold[row["key"]], y + 4 + BAR + 3, "another each")
+            drawing.bar(cold[row["key"]], y + 4 + BAR + 3, "new token")
     x = drawing.x(report.middle(lean))
     drawing.line("lean", x, TOP - 8, x, bottom)
     drawing.text("leantext", x + 4, TOP - 12, "leanest peer without any "

@@ -62,3 +62,14 @@ def memory(pid):
             if line.startswith("Pss:"):
                 total += int(line.split()[1]) * 1024
     return total
+
+
+def descriptors(pid, kind):
+    """How many open files of a process begin with this word."""
+    count = 0
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            count += os.readlink(f"/proc/{pid}/fd/{name}").startswith(kind)
+        except OSError:
+            continue
+    return count

@@ -1,5 +1,4 @@
 """Tables (Markdown) of what was measured."""
-import re
 from statistics import median
 
 TITLES = {
@@ -166,13 +165,3 @@ def section(raw):
         yield (f"argon2id alone does {limit:.1f} verifications/s on that "
                "processor; `/login` reaches "
                f"{100 * middle(login, 'rate') / limit:.0f} % of it.")
-
-
-def replace_section(text, lines):
-    """Put the section in the place of the one before, or at the end."""
-    new = "\n".join(lines).rstrip() + "\n"
-    pattern = re.compile(rf"^{re.escape(HEADING)}$.*?(?=^## |\Z)",
-                         re.MULTILINE | re.DOTALL)
-    if pattern.search(text):
-        return pattern.sub(lambda _: new + "\n", text).rstrip() + "\n"
-    return text.rstrip() + "\n\n" + new
