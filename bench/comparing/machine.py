@@ -52,7 +52,7 @@ def _peers(node_folder):
         "golang-jwt": _package("golang-github-golang-jwt-jwt-dev"),
         "Node": _version("node", "--version"),
         **_modules(node_folder),
-        "Python": platform.python_version(),
+        "Python": _package("python3"),
         "gunicorn": _package("gunicorn"),
         "PyJWT": _package("python3-jwt"),
     }
@@ -74,7 +74,7 @@ def describe(node_folder):
         "versions": {
             "kore": _package("kore"),
             "libjwt": _package("libjwt0"),
-            "OpenSSL": _version("openssl", "version"),
+            "OpenSSL": _package("libssl3"),
             **(_peers(node_folder) if node_folder else {}),
         },
     }

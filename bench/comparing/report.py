@@ -157,11 +157,11 @@ def section(raw):
         yield from table_lines(table)
         yield ""
         yield from ratio_lines(table)
-    if raw.get("hash"):
-        first = raw["tables"][0]
-        login = find(first, "corgi", "login")
-        limit = median(raw["hash"])
-        yield ""
-        yield (f"argon2id alone does {limit:.1f} verifications/s on that "
-               "processor; `/login` reaches "
-               f"{100 * middle(login, 'rate') / limit:.0f} % of it.")
+        if table["hash"]:
+            login = values(find(table, "corgi", "login"), "rate")
+            shares = [100 * rate / limit
+                      for rate, limit in zip(login, table["hash"])]
+            yield ""
+            yield (f"argon2id alone: {spread(table['hash'], '.1f')} "
+                   "verifications/s on that processor, measured in each "
+                   f"round; `/login` reaches {spread(shares, '.0f')} % of it.")

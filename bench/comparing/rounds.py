@@ -79,7 +79,7 @@ def place_client(servers):
     return rest[-1:]
 
 
-def run_all(rows, rounds, seconds, progress):
+def run_all(rows, rounds, seconds, begin_round):
     cpus = place_client([row.server for row in rows])
     for row in rows:
         # Not counted: what is compiled or filled at first is so afterwards.
@@ -89,7 +89,7 @@ def run_all(rows, rounds, seconds, progress):
         values = client(row.server, row.arguments(span), span, cpus)
         row.rate = values["rate"]
     for number in range(rounds):
-        progress(f"round {number + 1} of {rounds}")
+        begin_round(f"round {number + 1} of {rounds}")
         for row in rows if number % 2 == 0 else reversed(rows):
             span = row.seconds(seconds)
             values = client(row.server, row.arguments(span), span, cpus)
