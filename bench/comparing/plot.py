@@ -51,7 +51,7 @@ def axis_end(costs):
 def ticks(end):
     step = 1
     while end / step > 8:
-        step *= 5 if str(step)[0] == "2" else 2
+        step = step * 5 // 2 if str(step)[0] == "2" else step * 2
     return [step * n for n in range(int(end / step) + 1)]
 
 
