@@ -6,7 +6,7 @@ import subprocess
 
 from . import check
 from .place import save
-from .server import Problem
+from .server import Problem, environment
 
 NGINX_MODULE = "/usr/lib/nginx/modules/ngx_http_js_module.so"
 KORE_ROUTES = "domain * {\n\tattach main\n\troute / handle_bare\n}\n"
@@ -89,7 +89,8 @@ class Corgi(Contestant):
         done = subprocess.run(
             [server.place.built("corgictl"), "user", "import", "-",
              "--data-dir", self._data(server)],
-            input=lines, text=True, capture_output=True, check=False)
+            input=lines, text=True, capture_output=True, check=False,
+            env=environment())
         if done.returncode != 0:
             raise Problem("no accounts: " + done.stderr)
 

@@ -23,6 +23,12 @@ def allowed_cpus():
     return sorted(os.sched_getaffinity(0))
 
 
+def environment(**settings):
+    """Ours, without what would configure Corgi or a peer by chance."""
+    return {name: value for name, value in os.environ.items()
+            if not name.startswith(("JWT_", "CORGI_"))} | settings
+
+
 class Server:
     """One contestant, running."""
 
@@ -42,18 +48,15 @@ class Server:
         for attempt in range(3):
             self.port = free_port()
             command, settings = self.contestant.command(self)
-            environment = {
-                name: value for name, value in os.environ.items()
-                if not name.startswith(("JWT_", "CORGI_"))}
-            environment.update(settings, PORT=str(self.port),
-                               WORKERS=str(self.workers),
-                               JWT_SECRET_KEY=self.place.key)
+            settings = environment(
+                PORT=str(self.port), WORKERS=str(self.workers),
+                JWT_SECRET_KEY=self.place.key, **settings)
             if self.cpus:
                 command = ["taskset", "-c", ",".join(map(str, self.cpus)),
                            *command]
             with open(self.path("log"), "ab") as log:
                 self.process = subprocess.Popen(
-                    command, env=environment, stdin=subprocess.DEVNULL,
+                    command, env=settings, stdin=subprocess.DEVNULL,
                     stdout=log, stderr=log, start_new_session=True)
             if self._answers():
                 return
