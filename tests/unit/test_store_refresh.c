@@ -177,7 +177,7 @@ Test(store_refresh, a_session_is_over_when_it_expires_or_ends)
 	struct store *s = open_store();
 	struct store_refresh_result *result = calloc(1, sizeof(*result));
 	struct store_session session;
-	char from[8], to[8];
+	char from[16], to[16];
 	int i;
 
 	have_session(s, have_account(s, "cosmo"), "s1", 1000, "r0");

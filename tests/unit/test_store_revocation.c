@@ -158,7 +158,7 @@ Test(store_revocation, a_purge_takes_what_is_over_in_bounded_pieces)
 	struct store *s = open_store();
 	struct store_refresh_result *result = malloc(sizeof(*result));
 	int64_t id = have_account(s, "cosmo"), removed;
-	char name[8];
+	char name[16];
 	int i;
 
 	for (i = 0; i < 5; i++) {
