@@ -223,7 +223,7 @@ Test(throttle, address_is_throttled_over_all_names_and_others_are_not)
 {
 	struct server *s =
 	    start("CORGI_THROTTLE_ACCOUNT=0", "CORGI_THROTTLE_ADDRESS=5", NULL);
-	char name[16];
+	char name[32];
 	int n, status = 0;
 
 	for (n = 0; n < 10 && status != 429; n++) {
