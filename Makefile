@@ -279,7 +279,7 @@ $(OUT)/cli/%: tests/cli/%.c $(KIT_OBJ) $(LIB) $(OUT)/flags
 
 $(OUT)/e2e/%: tests/e2e/%.c $(KIT_OBJ) $(LIB) $(OUT)/flags
 	@mkdir -p $(@D)
-	$(call say,CC)$(CC) $(CFLAGS_ALL) -MMD -MP -o $@ $< $(KIT_OBJ) $(LIB) $(KIT_LIBS)
+	$(call say,CC)$(CC) $(CFLAGS_ALL) -Itests/e2e -MMD -MP -o $@ $< $(KIT_OBJ) $(LIB) $(KIT_LIBS)
 
 $(OUT)/replay/%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c $(LIB) $(OUT)/flags
 	@mkdir -p $(@D)

@@ -109,7 +109,7 @@ reply_write(struct connection *c, const struct reply *reply,
 		h.len = 0;
 	}
 	HEAD_LITERAL(&h, "\r\n");
-	if (mode->head_only)
+	if (mode->head_only || reply->len == 0)
 		send_or_queue(c, mode, h.text, h.len);
 	else if (reply->len <= sizeof(h.text) - h.len) {
 		head_text(&h, reply->body, reply->len);

@@ -2,7 +2,7 @@
  * corgictl beside a running service: what it ends is refused by every worker
  * once it returns.
  */
-#include "ctl_store.h"
+#include "../cli/ctl_store.h"
 
 #include <unistd.h>
 
