@@ -63,6 +63,7 @@ begin_password(struct http_request *req, const struct claims *claims)
 	if (job == NULL || !session_job_read(req, job, &credentials_change))
 		return (KORE_RESULT_OK);
 	job->cookies = guard_from_cookie(req);
+	job->then = session_job_begin;
 	if (job->credentials.values[CREDENTIALS_CURRENT].len == 0) {
 		job->result = ERR_CURRENT_PASSWORD;
 		session_job_audit(job);
@@ -90,7 +91,8 @@ begin_register(struct http_request *req)
 	return (session_job_start(req, job, OFFLOAD_LONG));
 }
 
-/* Background thread: the change, then a session in place of those it ended. */
+/* Background thread: the change; a session in place of those it ended
+ * follows. */
 static enum error_code
 work_password(struct session_job *job, struct store *store)
 {
@@ -104,11 +106,9 @@ work_password(struct session_job *job, struct store *store)
 	code = account_change_password(&service->accounts, &service->sessions,
 	    store, subject, len, &values[CREDENTIALS_CURRENT],
 	    &values[CREDENTIALS_NEW], &job->user, &job->fault);
-	if (code != ERR_NONE)
-		return (code);
-	job->done = true;
-	return (session_begin(&service->sessions, store, &job->user,
-	    job->origin.client, &job->tokens));
+	if (code == ERR_NONE)
+		job->done = true;
+	return (code);
 }
 
 /* Background thread. */

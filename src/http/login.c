@@ -34,6 +34,7 @@ begin(struct http_request *req)
 	if (job == NULL || !session_job_read(req, job, &credentials_login))
 		return (KORE_RESULT_OK);
 	job->cookies = asks_for_cookies(req);
+	job->then = session_job_begin;
 	name = &job->credentials.values[CREDENTIALS_USERNAME];
 	if (!session_job_admit(req, job, name->data, name->len))
 		return (KORE_RESULT_OK);
@@ -71,7 +72,7 @@ asks_for_cookies(struct http_request *req)
 	return (false);
 }
 
-/* Background thread: the password, then a session. */
+/* Background thread: the password; a session follows. */
 static enum error_code
 work(struct session_job *job, struct store *store)
 {
@@ -86,8 +87,5 @@ work(struct session_job *job, struct store *store)
 	    values[CREDENTIALS_PASSWORD].len, &job->user);
 	if (code == ERR_CREDENTIALS && job->user.disabled)
 		job->reason = "disabled";
-	if (code != ERR_NONE)
-		return (code);
-	return (session_begin(&service->sessions, store, &job->user,
-	    job->origin.client, &job->tokens));
+	return (code);
 }

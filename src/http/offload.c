@@ -203,7 +203,9 @@ offload_spawn(void *(*body)(void *))
 
 /*
  * The threads that do the work: they use the processor time that nobody else
- * wants, so that a storm of logins does not hold up guarded requests.
+ * wants, so that a storm of logins does not hold up guarded requests. Short
+ * jobs wait for the disk: they are left to the thread for those, as long as
+ * there are passwords to be hashed.
  */
 static void *
 offload_thread(void *arg)
@@ -219,7 +221,9 @@ offload_thread(void *arg)
 
 	pthread_mutex_lock(&pool.lock);
 	while (!pool.stop) {
-		job = offload_next();
+		job = TAILQ_FIRST(&pool.longs);
+		if (job == NULL)
+			job = TAILQ_FIRST(&pool.shorts);
 		if (job == NULL)
 			pthread_cond_wait(&pool.work, &pool.lock);
 		else

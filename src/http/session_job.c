@@ -11,6 +11,10 @@
 #include "http/session_reply.h"
 
 static void run(struct offload_job *, void **);
+static void run_then(struct offload_job *, void **);
+static void run_part(struct session_job *,
+    enum error_code (*)(struct session_job *, struct store *), void **);
+static void finish(struct session_job *);
 static void conclude(struct job *);
 static void release(struct job *);
 static enum throttle_outcome outcome(const struct session_job *);
@@ -90,6 +94,8 @@ session_job_start(
     struct http_request *req, struct session_job *job, enum offload_rank rank)
 {
 	job->job.conclude = conclude;
+	if (job->then != NULL)
+		job->job.then = run_then;
 	return (job_start(req, &job->job, rank, run, release));
 }
 
@@ -125,20 +131,53 @@ session_job_release(struct session_job *job)
 	release(&job->job);
 }
 
-/* Background thread. */
+enum error_code
+session_job_begin(struct session_job *job, struct store *store)
+{
+	return (session_begin(&service_get()->sessions, store, &job->user,
+	    job->origin.client, &job->tokens));
+}
+
+/* Background thread, and the two below. */
 static void
 run(struct offload_job *offload, void **local)
 {
 	struct session_job *job = (struct session_job *)offload;
+
+	run_part(job, job->work, local);
+	if (job->result == ERR_NONE && job->then != NULL)
+		return;
+	job->job.then = NULL;
+	finish(job);
+}
+
+static void
+run_then(struct offload_job *offload, void **local)
+{
+	struct session_job *job = (struct session_job *)offload;
+
+	run_part(job, job->then, local);
+	finish(job);
+}
+
+static void
+run_part(struct session_job *job,
+    enum error_code (*part)(struct session_job *, struct store *), void **local)
+{
 	struct store *store;
 
 	job->result = ERR_STORE;
 	store = service_store(local);
-	if (store != NULL) {
-		job->result = job->work(job, store);
-		if (job->result == ERR_STORE)
-			service_store_settle(local, STORE_FAILED);
-	}
+	if (store == NULL)
+		return;
+	job->result = part(job, store);
+	if (job->result == ERR_STORE)
+		service_store_settle(local, STORE_FAILED);
+}
+
+static void
+finish(struct session_job *job)
+{
 	if (job->result == ERR_NONE)
 		job->done = true;
 	session_job_audit(job);

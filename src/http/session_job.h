@@ -29,9 +29,11 @@ struct session_job {
 	bool cookies;        /* tokens are answered in cookies */
 	struct throttle_ticket ticket;
 
-	/* What is done about it; background thread. */
+	/* What is done about it; background thread. What follows when that went
+	 * well, and has to wait for the disk; NULL: nothing. */
 	enum audit_kind kind;
 	enum error_code (*work)(struct session_job *, struct store *);
+	enum error_code (*then)(struct session_job *, struct store *);
 
 	/* What came of it. */
 	enum error_code result;
@@ -65,6 +67,10 @@ bool session_job_read(struct http_request *req, struct session_job *job,
  */
 bool session_job_admit(struct http_request *req, struct session_job *job,
     const void *name, size_t len) __attribute__((warn_unused_result));
+
+/* Begin a session for job->user: what follows where a password has been found
+ * right. Background thread. */
+enum error_code session_job_begin(struct session_job *job, struct store *store);
 
 /* Start it; the handler returns what this returns. */
 int session_job_start(
