@@ -17,9 +17,10 @@
  *
  * Made in the parent before the fork. Memory is bounded: when there are more
  * accounts and addresses than entries, those with the fewest and oldest
- * failures are forgotten, and known addresses beyond half of the room. The lock is held for a moment only and survives its
- * holder's death. Take it on threads of ordinary priority only (the event loop
- * waits for it): the event loop, the control thread.
+ * failures are forgotten, and known addresses beyond half of the room. The lock
+ * is held for a moment only and survives its holder's death. Take it on threads
+ * of ordinary priority only (the event loop waits for it): the event loop, the
+ * control thread.
  */
 #ifndef CORGI_THROTTLE_H
 #define CORGI_THROTTLE_H

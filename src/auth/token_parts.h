@@ -35,8 +35,8 @@ struct token_parts {
 
 /*
  * Take a token that is for a key apart: rows 1 to 10 of the compatibility
- * specification, in their order. parts is filled as far as it went; token_parts_free() it in
- * any case.
+ * specification, in their order. parts is filled as far as it went;
+ * token_parts_free() it in any case.
  */
 enum error_code token_parts_read(struct token_parts *parts,
     const struct key *key, const char *token, size_t len, struct fault *fault)

@@ -17,8 +17,9 @@
  * One line of JSON each way: {"command": ["throttle", "clear", "all"]} and
  * {"ok": true, ...} or {"ok": false, "error": "..."}. A list has "entries",
  * each with "subject" ("account" or "address"), "name", "failures", "wait" in
- * seconds, and "from" where it is about an account from one address alone, and "more" when there were too many; clearing says how many
- * entries went in "cleared".
+ * seconds, and "from" where it is about an account from one address alone; and
+ * "more", whether there are more than fit. Clearing says in "cleared" how many
+ * entries went.
  */
 #ifndef CORGI_CONTROL_H
 #define CORGI_CONTROL_H

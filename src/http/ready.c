@@ -30,8 +30,8 @@ static void release_ready(struct job *);
 
 /*
  * Questions to the store go before the logins that wait: a flood of those is no
- * reason to take the service for broken. While one is under way, the answer to the
- * one before counts.
+ * reason to take the service for broken. While one is under way, the answer to
+ * the one before counts.
  */
 int
 handle_ready(struct http_request *req)

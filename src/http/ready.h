@@ -8,7 +8,8 @@
 
 struct http_request;
 
-/* 200 when the store answers, 503 when it does not or the worker is stopping. */
+/* 200 when the store answers, 503 when it does not or the worker is stopping.
+ * Event loop. */
 CORGI_EXPORT int handle_ready(struct http_request *req);
 
 #endif

@@ -132,7 +132,8 @@ load(char error[TLS_ERROR_MAX])
 	return (NULL);
 }
 
-/* Why a file was not taken: the system's reason, or what OpenSSL found in it. */
+/* Why a file was not taken: the system's reason, or what OpenSSL found in
+ * it. */
 static void
 explain(const char *what, const char *path, char error[TLS_ERROR_MAX])
 {

@@ -88,9 +88,9 @@ open_folder(const char *path, char copy[PATH_MAX], const char **name)
 /*
  * Make an empty file with mode 0600 whatever the umask. Made by root, it goes
  * to the owner of the folder: the service that runs as that user has to write
- * it. Another process may be faster: its file is taken. Mode and owner are set on the descriptor, because that user may put
- * something else under the name meanwhile. Nobody holds a lock on a new file,
- * so closing it loses none.
+ * it. Another process may be faster: its file is taken. Mode and owner are set
+ * on the descriptor, because that user may put something else under the name
+ * meanwhile. Nobody holds a lock on a new file, so closing it loses none.
  */
 static enum store_result
 file_create(
@@ -136,10 +136,10 @@ expect_regular(
 }
 
 /*
- * Judge a file that is there and take the rights of others from it: from the caller's own one,
- * or for root that of the folder's owner, and none that has a second name
- * elsewhere. The descriptor stands for the file that was judged; being O_PATH
- * it opens nothing, so closing it loses no lock.
+ * Judge a file that is there and take the rights of others from it. Only from
+ * one of the caller's own, or for root one of the folder's owner, and never
+ * from one that has a second name elsewhere. The descriptor stands for the file
+ * that was judged; being O_PATH it opens nothing, so closing it loses no lock.
  */
 static enum store_result
 file_adopt(
