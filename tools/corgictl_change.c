@@ -103,7 +103,7 @@ print_roles(const struct request *request)
 		return (EXIT_FAILED);
 	code = workspace_find(&w, request->argument, &user);
 	if (code == EXIT_DONE && request->json) {
-		code = print_document(roles_document(user.roles));
+		code = print_document(jdoc_new_words(user.roles));
 	} else if (code == EXIT_DONE) {
 		for (role = user.roles; *role != '\0';
 		     role += len + (role[len] == ' ')) {

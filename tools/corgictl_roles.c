@@ -94,20 +94,3 @@ read_roles(const char *text, char out[STORE_ROLES_MAX])
 	    STORE_ROLE_MAX - 1, STORE_ROLES_MAX - 1);
 	return (false);
 }
-
-jdoc *
-roles_document(const char *roles)
-{
-	jdoc *list = jdoc_new_array();
-	size_t len;
-
-	while (list != NULL && *roles != '\0') {
-		len = strcspn(roles, " ");
-		if (jdoc_append(list, jdoc_new_string(roles, len)) == -1) {
-			jdoc_free(list);
-			return (NULL);
-		}
-		roles += len + (roles[len] == ' ');
-	}
-	return (list);
-}

@@ -165,7 +165,7 @@ append_account(const struct store_user *user, void *ctx)
 		jdoc_new_string(user->name, user->name_len)) == 0 &&
 	    jdoc_set(doc, "subject",
 		jdoc_new_string(user->subject, user->subject_len)) == 0 &&
-	    jdoc_set(doc, "roles", roles_document(user->roles)) == 0 &&
+	    jdoc_set(doc, "roles", jdoc_new_words(user->roles)) == 0 &&
 	    jdoc_set(doc, "disabled", jdoc_new_bool(user->disabled)) == 0 &&
 	    jdoc_set(doc, "version", jdoc_new_integer(user->version)) == 0 &&
 	    jdoc_set(doc, "created_at", jdoc_new_integer(user->created_at)) ==

@@ -104,9 +104,6 @@ bool role_list_text(struct role_list *list, char out[STORE_ROLES_MAX]);
  * complaint. NULL is "". */
 bool read_roles(const char *text, char out[STORE_ROLES_MAX]);
 
-/* The roles as an array of strings; NULL when out of memory. */
-jdoc *roles_document(const char *roles);
-
 /* corgictl_control.c */
 
 /* Longest explanation of a failure, with the NUL (bytes). */

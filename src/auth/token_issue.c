@@ -51,27 +51,13 @@ set_audience(jdoc *claims, const struct config_list *list)
 	return (jdoc_set(claims, "aud", all));
 }
 
-/* The words of a list with blanks between them, as an array. */
+/* No claim where there are none. */
 static int
 set_roles(jdoc *claims, const char *roles)
 {
-	jdoc *all;
-	size_t len;
-
-	roles += strspn(roles, " ");
-	if (*roles == '\0')
+	if (roles[strspn(roles, " ")] == '\0')
 		return (0);
-	all = jdoc_new_array();
-	while (*roles != '\0') {
-		len = strcspn(roles, " ");
-		if (jdoc_append(all, jdoc_new_string(roles, len)) == -1) {
-			jdoc_free(all);
-			return (-1);
-		}
-		roles += len;
-		roles += strspn(roles, " ");
-	}
-	return (jdoc_set(claims, "roles", all));
+	return (jdoc_set(claims, "roles", jdoc_new_words(roles)));
 }
 
 /* Where further claims go. */

@@ -188,6 +188,25 @@ jdoc_append(jdoc *array, jdoc *value)
 }
 
 jdoc *
+jdoc_new_words(const char *text)
+{
+	jdoc *list = jdoc_new_array();
+	size_t len;
+
+	for (; list != NULL; text += len) {
+		text += strspn(text, " ");
+		len = strcspn(text, " ");
+		if (len == 0)
+			break;
+		if (jdoc_append(list, jdoc_new_string(text, len)) == -1) {
+			jdoc_free(list);
+			list = NULL;
+		}
+	}
+	return (list);
+}
+
+jdoc *
 jdoc_copy(const jdoc *v)
 {
 	return (wrap(copy(raw(v))));

@@ -92,6 +92,8 @@ bool jdoc_time(const jdoc *v, int64_t *out);
 jdoc *jdoc_new_object(void);
 jdoc *jdoc_new_array(void);
 jdoc *jdoc_new_string(const char *text, size_t len);
+/* An array of the words of a text, which have blanks between them. */
+jdoc *jdoc_new_words(const char *text);
 jdoc *jdoc_new_integer(int64_t n);
 jdoc *jdoc_new_bool(bool b);
 jdoc *jdoc_new_null(void);

@@ -19,7 +19,6 @@ static enum error_code work_refresh(struct session_job *, struct store *);
 static enum error_code work_logout(struct session_job *, struct store *);
 static enum error_code work_logout_all(struct session_job *, struct store *);
 static char *describe(const struct claims *, size_t *);
-static jdoc *roles_of(const struct claims *);
 static jdoc *time_of(int64_t, int64_t);
 
 GUARDED_HANDLER(handle_refresh)
@@ -154,7 +153,7 @@ describe(const struct claims *claims, size_t *len)
 	subject = claims_subject(claims, &subject_len);
 	doc = jdoc_new_object();
 	if (jdoc_set(doc, "sub", jdoc_new_string(subject, subject_len)) == 0 &&
-	    jdoc_set(doc, "roles", roles_of(claims)) == 0 &&
+	    jdoc_set(doc, "roles", jdoc_new_words(claims_roles(claims))) == 0 &&
 	    jdoc_set(doc, "session",
 		session[0] == '\0'
 		    ? jdoc_new_null()
@@ -167,27 +166,6 @@ describe(const struct claims *claims, size_t *len)
 		text = jdoc_text(doc, len);
 	jdoc_free(doc);
 	return (text);
-}
-
-/* The words between blanks. */
-static jdoc *
-roles_of(const struct claims *claims)
-{
-	const char *at = claims_roles(claims);
-	jdoc *list;
-	size_t len;
-
-	list = jdoc_new_array();
-	while (list != NULL && *at != '\0') {
-		len = strcspn(at, " ");
-		if (len > 0 &&
-		    jdoc_append(list, jdoc_new_string(at, len)) == -1) {
-			jdoc_free(list);
-			return (NULL);
-		}
-		at += len + (at[len] == ' ');
-	}
-	return (list);
 }
 
 /* Seconds, or null for the value that stands for none. */

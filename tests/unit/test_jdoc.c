@@ -550,3 +550,27 @@ Test(jdoc, what_is_not_utf8_is_not_taken_apart)
 	cr_expect_eq(c, 42, "is left alone");
 	cr_expect_eq(decode("z\xff", 2, &c), 1, "what comes later is not seen");
 }
+
+Test(jdoc, words_become_an_array)
+{
+	static const struct {
+		const char *text, *array;
+	} rows[] = {
+	    {"", "[]"},
+	    {" ", "[]"},
+	    {"pilot", "[\"pilot\"]"},
+	    {"admin pilot", "[\"admin\",\"pilot\"]"},
+	    {"  admin   pilot ", "[\"admin\",\"pilot\"]"},
+	};
+	char *text;
+	jdoc *list;
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		list = jdoc_new_words(rows[i].text);
+		text = jdoc_text(list, NULL);
+		cr_expect_str_eq(text, rows[i].array, "row %zu", i);
+		free(text);
+		jdoc_free(list);
+	}
+}
