@@ -61,6 +61,9 @@ void front_client(const struct http_request *req, char *out);
  * return in turn. A client that has gone is no error.
  */
 int front_reply(struct http_request *req, const struct reply *reply);
+/* 200 with JSON that nobody may store: body is of len bytes, on the heap, and
+ * is wiped and released here; NULL: there was no memory for it. */
+int front_reply_private(struct http_request *req, char *body, size_t len);
 int front_refuse(struct http_request *req, enum error_code code);
 int front_refuse_with(struct http_request *req, const struct refusal *refusal);
 

@@ -6,6 +6,7 @@
 #include <kore/http.h>
 
 #include "base/clock.h"
+#include "base/secret.h"
 #include "http/client.h"
 #include "http/front_internal.h"
 #include "http/route.h"
@@ -69,6 +70,25 @@ front_reply(struct http_request *req, const struct reply *reply)
 {
 	front_answer(front_of(req), reply);
 	return (KORE_RESULT_OK);
+}
+
+int
+front_reply_private(struct http_request *req, char *body, size_t len)
+{
+	struct reply reply;
+	int ret;
+
+	if (body == NULL)
+		return (front_refuse(req, ERR_BUSY));
+	memset(&reply, 0, sizeof(reply));
+	reply.status = 200;
+	reply.type = "application/json";
+	reply.body = body;
+	reply.len = len;
+	reply.no_store = true;
+	ret = front_reply(req, &reply);
+	secret_free_mem(body, len);
+	return (ret);
 }
 
 int

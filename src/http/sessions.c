@@ -58,21 +58,10 @@ GUARDED_HANDLER(handle_logout_all)
 /* All of it stands in the token: nobody is asked. */
 GUARDED_HANDLER(handle_me)
 {
-	struct reply reply;
-	char *body;
-	int ret;
+	size_t len = 0;
+	char *body = describe(claims, &len);
 
-	memset(&reply, 0, sizeof(reply));
-	body = describe(claims, &reply.len);
-	if (body == NULL)
-		return (front_refuse(req, ERR_BUSY));
-	reply.status = 200;
-	reply.type = "application/json";
-	reply.body = body;
-	reply.no_store = true;
-	ret = front_reply(req, &reply);
-	secret_free_mem(body, reply.len);
-	return (ret);
+	return (front_reply_private(req, body, len));
 }
 
 static int

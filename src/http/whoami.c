@@ -7,7 +7,7 @@
 #include <kore/kore.h>
 #include <kore/http.h>
 
-#include "base/secret.h"
+#include "base/jdoc.h"
 #include "http/front.h"
 #include "http/guard.h"
 
@@ -15,21 +15,10 @@ static char *describe(const struct claims *, size_t *);
 
 OPTIONAL_HANDLER(handle_whoami)
 {
-	struct reply reply;
-	char *body;
-	int ret;
+	size_t len = 0;
+	char *body = describe(claims, &len);
 
-	memset(&reply, 0, sizeof(reply));
-	body = describe(claims, &reply.len);
-	if (body == NULL)
-		return (front_refuse(req, ERR_BUSY));
-	reply.status = 200;
-	reply.type = "application/json";
-	reply.body = body;
-	reply.no_store = true;
-	ret = front_reply(req, &reply);
-	secret_free_mem(body, reply.len);
-	return (ret);
+	return (front_reply_private(req, body, len));
 }
 
 /* {"sub": name}, or null for nobody. */
