@@ -93,6 +93,9 @@ bool h1_wants_continue(h1_parser *p);
  */
 void h1_reset(h1_parser *p);
 
+/* The value of a hexadecimal digit of either case, or -1. */
+int h1_hex_digit(uint8_t c);
+
 /* The first field of that name (any case), or NULL. */
 const struct h1_field *h1_find(const struct h1_request *r, const char *name);
 

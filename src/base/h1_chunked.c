@@ -4,7 +4,6 @@
  */
 #include "base/h1_internal.h"
 
-static int hex_digit(uint8_t c);
 static bool chunk_digit(h1_parser *p, unsigned int digit);
 static size_t take(h1_parser *p, const uint8_t *s, size_t n);
 
@@ -30,8 +29,8 @@ h1_step_body(h1_parser *p, const uint8_t *s, size_t n)
 	return (n);
 }
 
-static int
-hex_digit(uint8_t c)
+int
+h1_hex_digit(uint8_t c)
 {
 	if (c >= '0' && c <= '9')
 		return (c - '0');
@@ -64,7 +63,7 @@ chunk_digit(h1_parser *p, unsigned int digit)
 size_t
 h1_step_size(h1_parser *p, const uint8_t *s, size_t n)
 {
-	int digit = hex_digit(*s);
+	int digit = h1_hex_digit(*s);
 
 	(void)n;
 	p->wants_continue = false;

@@ -44,7 +44,6 @@ static enum error_code
 find_json(const struct search *, struct guard_token *, struct fault *);
 static bool pick_parameter(char *, const char *, struct guard_token *);
 static size_t decode(char *, size_t);
-static int hex_digit(char);
 static bool is_nothing(const jdoc *);
 static enum error_code
 need_csrf(const struct search *, struct guard_token *, struct fault *);
@@ -335,26 +334,14 @@ decode(char *text, size_t len)
 		text[to] = text[from] == '+' ? ' ' : text[from];
 		if (text[from] != '%' || len - from < 3)
 			continue;
-		high = hex_digit(text[from + 1]);
-		low = hex_digit(text[from + 2]);
+		high = h1_hex_digit((uint8_t)text[from + 1]);
+		low = h1_hex_digit((uint8_t)text[from + 2]);
 		if (high == -1 || low == -1)
 			continue;
 		text[to] = (char)(high << 4 | low);
 		from += 2;
 	}
 	return (to);
-}
-
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return (c - '0');
-	if (c >= 'a' && c <= 'f')
-		return (c - 'a' + 10);
-	if (c >= 'A' && c <= 'F')
-		return (c - 'A' + 10);
-	return (-1);
 }
 
 /* A browser sends cookies by itself: a request that changes something has to
