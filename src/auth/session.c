@@ -344,9 +344,8 @@ conclude(const struct session_service *svc, struct store *store,
 		return (ERR_NONE);
 	case STORE_REFRESH_REPEATED:
 		*how = SESSION_REPEATED;
-		return (take_successor(store, renewal, attempt, out) == ERR_NONE
-			? describe_refresh(svc, out)
-			: ERR_STORE);
+		code = take_successor(store, renewal, attempt, out);
+		return (code == ERR_NONE ? describe_refresh(svc, out) : code);
 	case STORE_REFRESH_REUSED:
 		break;
 	}

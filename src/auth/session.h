@@ -62,9 +62,10 @@ enum error_code session_begin(const struct session_service *svc,
  * Renew a session: token is a refresh token of len bytes that token_verify()
  * has found good, claims are its claims. ERR_NONE with *out (an access token
  * that is not fresh, and the refresh token's successor); ERR_TOKEN_REVOKED,
- * see *how (may be NULL); ERR_STORE; ERR_REVOCATIONS_FULL; ERR_INTERNAL. A
- * refresh token without a session of ours (one issued by another application
- * with the same key) is ERR_TOKEN_REVOKED, too: nobody could tell its reuse.
+ * see *how (may be NULL); ERR_STORE; ERR_REVOCATIONS_FULL; ERR_BUSY when out of
+ * memory; ERR_INTERNAL. A refresh token without a session of ours (one issued
+ * by another application with the same key) is ERR_TOKEN_REVOKED, too: nobody
+ * could tell its reuse.
  */
 enum error_code session_renew(const struct session_service *svc,
     struct store *store, const char *token, size_t len,
