@@ -183,7 +183,7 @@ find_headers(
 	(void)fault_set(fault,
 	    bearer_find(&rules, value, len, &out->text, &out->len), NULL);
 	if (fault->code != ERR_NONE) {
-		free(joined);
+		secret_free_mem(joined, joined != NULL ? len : 0);
 		return (fault->code);
 	}
 	out->memory = joined;
