@@ -140,6 +140,7 @@ static void print_command_help(const struct command *);
 static const struct command *find_command(int, char **, int *);
 static enum exit_code
 usage_error(const struct command *, const char *, const char *);
+static enum exit_code unknown_command(const char *, const char *);
 static const struct option *find_option(const struct command *, const char *);
 static const char *
 parse_option(const struct command *, struct request *, char **, int *);
@@ -168,8 +169,8 @@ print_help(void)
 	    "  --help          this text, or that of a command\n"
 	    "  --version       the version\n"
 	    "\n"
-	    "Exit status: 0 done, 1 failed, 2 wrong usage, 3 no such account,\n"
-	    "4 the name is taken.\n"
+	    "Exit status: 0 done, 1 failed, 2 wrong usage, 3 no such account or\n"
+	    "session, 4 the name or the subject is taken.\n"
 	    "\n"
 	    "The configuration is read from the environment, as the service"
 	    " reads it.");
@@ -215,6 +216,33 @@ usage_error(const struct command *c, const char *fault, const char *word)
 	else
 		fprintf(stderr, "Usage: corgictl %s %s\n", c->name, c->usage);
 	return (EXIT_USAGE);
+}
+
+/* Shows the commands that begin with the same word, if there are any. */
+static enum exit_code
+unknown_command(const char *word, const char *second)
+{
+	char shown[2][SHOWN_NAME_MAX];
+	size_t i, len = strlen(word);
+	bool any = false;
+
+	show_text(word, len, shown[0], sizeof(shown[0]));
+	show_text(second, strlen(second), shown[1], sizeof(shown[1]));
+	for (i = 0; i < COMMANDS; i++) {
+		if (strncmp(commands[i].name, word, len) != 0 ||
+		    commands[i].name[len] != ' ')
+			continue;
+		if (!any)
+			complain("no such command: %s%s%s", shown[0],
+			    *second != '\0' ? " " : "", shown[1]);
+		fprintf(stderr, "%s corgictl %s %s\n",
+		    any ? "      " : "Usage:", commands[i].name,
+		    commands[i].usage);
+		any = true;
+	}
+	if (any)
+		return (EXIT_USAGE);
+	return (usage_error(NULL, "no such command", word));
 }
 
 /* NULL when the command takes none such. */
@@ -339,9 +367,9 @@ main(int argc, char **argv)
 		print_help();
 		return (fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED);
 	}
+	if (c == NULL && argc < 2)
+		return (usage_error(NULL, "a command is missing", ""));
 	if (c == NULL)
-		return (usage_error(NULL,
-		    argc < 2 ? "a command is missing" : "no such command",
-		    argc < 2 ? "" : argv[1]));
+		return (unknown_command(argv[1], argc > 2 ? argv[2] : ""));
 	return (run(c, argv + 1 + used));
 }

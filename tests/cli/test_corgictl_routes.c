@@ -203,6 +203,9 @@ Test(ctl_routes, wrong_usage_is_2_and_says_what_is_right)
 	ctl_expect(2, "a command is missing", NULL);
 	ctl_expect(2, "no such command: fly", "fly");
 	ctl_expect(2, "no such command: user", "user");
+	ctl_expect(2, "no such command: user fly", "user", "fly");
+	ctl_expect(2, "Usage: corgictl user add NAME", "user", "fly");
+	ctl_expect(2, "       corgictl user list [--json]", "user");
 	ctl_expect(2, "Usage: corgictl user add NAME", "user", "add");
 	ctl_expect(2, "one word too many: b", "user", "add", "a", "b");
 	ctl_expect(2, "not an option here: --json", "user", "add", "--json");
