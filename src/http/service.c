@@ -154,8 +154,15 @@ make_shared(void)
 static void
 find_folder(void)
 {
-	if (realpath(service.config.data_dir, service.folder) == NULL ||
-	    snprintf(service.database, sizeof(service.database), "%s/corgi.db",
+	char line[CONFIG_ERROR_MAX];
+
+	if (realpath(service.config.data_dir, service.folder) == NULL) {
+		(void)snprintf(line, sizeof(line),
+		    "the data folder %s (CORGI_DATA_DIR) cannot be reached: %s",
+		    service.config.data_dir, strerror(errno));
+		refuse_start(line);
+	}
+	if (snprintf(service.database, sizeof(service.database), "%s/corgi.db",
 		service.folder) >= (int)sizeof(service.database))
 		refuse_start("the path of the data folder is too long");
 }
