@@ -60,6 +60,14 @@ struct place {
 	uint8_t tag;
 };
 
+/* What a walk over the log carries along. */
+struct following {
+	struct revocations *r;
+	int64_t now;
+	int64_t *last;
+	bool full;
+};
+
 static uint64_t *tags_of(const struct revocations *r);
 static struct slot *slots_of(const struct revocations *r);
 static uint8_t tag_at(uint64_t tags, size_t slot);
@@ -83,6 +91,7 @@ static int put_longer(struct revocations *r, enum revocation_about about,
     const struct store_revocation *row, int64_t now);
 static int put_subject(
     struct revocations *r, const struct store_revocation *row, int64_t now);
+static int follow_row(const struct store_revocation *row, void *ctx);
 
 static uint64_t *
 tags_of(const struct revocations *r)
@@ -447,14 +456,6 @@ revocations_apply(
 	shared_lock_release(&r->lock);
 	return (result);
 }
-
-/* What a walk over the log carries along. */
-struct following {
-	struct revocations *r;
-	int64_t now;
-	int64_t *last;
-	bool full;
-};
 
 static int
 follow_row(const struct store_revocation *row, void *ctx)
