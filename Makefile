@@ -105,7 +105,7 @@ SUBMAKE = mkdir -p $(BUILD) && flock $(BUILD)/.lock $(MAKE) \
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | \
-	    awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
+	    awk -F'|' '{ printf "%-25s %s\n", $$1, $$2 }'
 	@echo
 	@echo "  make run: PORT=8888 WORKERS=cores DATA_DIR=data BIND=127.0.0.1"
 	@echo "  FLAVOR=prod builds without the demo account; JWT_* and CORGI_*"
