@@ -53,7 +53,10 @@ static struct {
 static void *offload_thread(void *);
 static void *offload_brief(void *);
 static void *offload_reserve(void *);
+static void offload_loop(struct offload_job *(*)(void), pthread_cond_t *);
 static struct offload_job *offload_next(void);
+static struct offload_job *offload_next_long(void);
+static struct offload_job *offload_next_short(void);
 static void offload_take(struct offload_job *);
 static void offload_run(struct offload_job *, void **);
 static void offload_finished(void *, int);
@@ -155,8 +158,24 @@ offload_next(void)
 {
 	struct offload_job *job;
 
-	job = TAILQ_FIRST(&pool.shorts);
+	job = offload_next_short();
 	return (job != NULL ? job : TAILQ_FIRST(&pool.longs));
+}
+
+static struct offload_job *
+offload_next_short(void)
+{
+	return (TAILQ_FIRST(&pool.shorts));
+}
+
+/* The same for who leaves short jobs to others; with the lock held. */
+static struct offload_job *
+offload_next_long(void)
+{
+	struct offload_job *job;
+
+	job = TAILQ_FIRST(&pool.longs);
+	return (job != NULL ? job : TAILQ_FIRST(&pool.shorts));
 }
 
 void
@@ -201,6 +220,27 @@ offload_spawn(void *(*body)(void *))
 	return (0);
 }
 
+/* Until the pool ends: what next() finds, and nothing until arrival says that
+ * there may be something. */
+static void
+offload_loop(struct offload_job *(*next)(void), pthread_cond_t *arrival)
+{
+	struct offload_job *job;
+	void *local = NULL;
+
+	pthread_mutex_lock(&pool.lock);
+	while (!pool.stop) {
+		job = next();
+		if (job == NULL)
+			pthread_cond_wait(arrival, &pool.lock);
+		else
+			offload_run(job, &local);
+	}
+	pthread_mutex_unlock(&pool.lock);
+	if (local != NULL)
+		pool.release(local);
+}
+
 /*
  * The threads that do the work: they use the processor time that nobody else
  * wants, so that a storm of logins does not hold up guarded requests. Short
@@ -210,28 +250,11 @@ offload_spawn(void *(*body)(void *))
 static void *
 offload_thread(void *arg)
 {
-	struct offload_job *job;
-	void *local;
-
 	(void)arg;
-	local = NULL;
 	if (priority_leftover() == -1)
 		log_line(LOG_LEVEL_WARNING,
 		    "the hashing threads keep the event loop's priority");
-
-	pthread_mutex_lock(&pool.lock);
-	while (!pool.stop) {
-		job = TAILQ_FIRST(&pool.longs);
-		if (job == NULL)
-			job = TAILQ_FIRST(&pool.shorts);
-		if (job == NULL)
-			pthread_cond_wait(&pool.work, &pool.lock);
-		else
-			offload_run(job, &local);
-	}
-	pthread_mutex_unlock(&pool.lock);
-	if (local != NULL)
-		pool.release(local);
+	offload_loop(offload_next_long, &pool.work);
 	return (NULL);
 }
 
@@ -242,22 +265,8 @@ offload_thread(void *arg)
 static void *
 offload_brief(void *arg)
 {
-	struct offload_job *job;
-	void *local;
-
 	(void)arg;
-	local = NULL;
-	pthread_mutex_lock(&pool.lock);
-	while (!pool.stop) {
-		job = TAILQ_FIRST(&pool.shorts);
-		if (job == NULL)
-			pthread_cond_wait(&pool.brief, &pool.lock);
-		else
-			offload_run(job, &local);
-	}
-	pthread_mutex_unlock(&pool.lock);
-	if (local != NULL)
-		pool.release(local);
+	offload_loop(offload_next_short, &pool.brief);
 	return (NULL);
 }
 
