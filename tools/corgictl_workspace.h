@@ -30,7 +30,7 @@ struct workspace {
 };
 
 /* The first step: the configuration and where the database is. This and the
- * next two return 0, or -1 after a complaint with nothing left to release. */
+ * next return 0, or -1 after a complaint with nothing left to release. */
 int workspace_load(struct workspace *w, const struct request *request)
     __attribute__((warn_unused_result));
 

@@ -26,7 +26,7 @@ static enum store_result prepare_statements(struct sqlite_store *);
 static enum store_result
 open_file(const char *, bool, struct store **, char[STORE_ERROR_MAX]);
 
-/* The same for a query that is asked only once. */
+/* The number that a query yields which is asked only once. */
 static enum store_result
 select_integer(struct sqlite_store *s, const char *sql, int64_t *value)
 {
