@@ -111,13 +111,13 @@ setting_document(const struct setting *s)
 {
 	jdoc *doc = jdoc_new_object();
 
-	if (set_text(doc, "name", s->option->name) == -1 ||
-	    set_text(doc, "source", s->source) == -1 ||
-	    (!is_hidden(s) && set_text(doc, "value", s->value) == -1) ||
+	if (jdoc_set_text(doc, "name", s->option->name) == -1 ||
+	    jdoc_set_text(doc, "source", s->source) == -1 ||
+	    (!is_hidden(s) && jdoc_set_text(doc, "value", s->value) == -1) ||
 	    jdoc_set(doc, "secret", jdoc_new_bool(s->option->secret)) == -1 ||
-	    set_text(doc, "default", s->option->fallback) == -1 ||
-	    set_text(doc, "allowed", s->option->allowed) == -1 ||
-	    set_text(doc, "purpose", s->option->purpose) == -1) {
+	    jdoc_set_text(doc, "default", s->option->fallback) == -1 ||
+	    jdoc_set_text(doc, "allowed", s->option->allowed) == -1 ||
+	    jdoc_set_text(doc, "purpose", s->option->purpose) == -1) {
 		jdoc_free(doc);
 		return (NULL);
 	}

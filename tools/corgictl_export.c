@@ -36,7 +36,7 @@ print_line(const struct store_user *user, void *ctx)
 
 	if (jdoc_set(doc, "username",
 		jdoc_new_string(user->name, user->name_len)) == 0 &&
-	    set_text(doc, "hash", user->hash) == 0 &&
+	    jdoc_set_text(doc, "hash", user->hash) == 0 &&
 	    jdoc_set(doc, "roles", jdoc_new_words(user->roles)) == 0 &&
 	    jdoc_set(doc, "disabled", jdoc_new_bool(user->disabled)) == 0 &&
 	    jdoc_set(doc, "subject",

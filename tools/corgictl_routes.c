@@ -73,13 +73,13 @@ route_document(
 	bool guarded = route->block[0] != '\0';
 	jdoc *doc = jdoc_new_object();
 
-	if (set_text(doc, "path", route->path) == -1 ||
+	if (jdoc_set_text(doc, "path", route->path) == -1 ||
 	    jdoc_set(doc, "methods", methods_document(route->methods)) == -1 ||
-	    set_text(doc, "handler", route->handler) == -1 ||
+	    jdoc_set_text(doc, "handler", route->handler) == -1 ||
 	    jdoc_set(doc, "public", jdoc_new_bool(!guarded)) == -1 ||
 	    (guarded &&
-		(set_text(doc, "authentication", route->block) == -1 ||
-		    set_text(doc, "value", value_of(file, route->block)) ==
+		(jdoc_set_text(doc, "authentication", route->block) == -1 ||
+		    jdoc_set_text(doc, "value", value_of(file, route->block)) ==
 			-1))) {
 		jdoc_free(doc);
 		return (NULL);

@@ -217,10 +217,11 @@ print_json(jdoc *parts, const struct verdict *v)
 		jdoc_set(parts, "accepted",
 		    jdoc_new_bool(v->code == ERR_NONE)) == -1) ||
 	    (known && !refused &&
-		set_text(parts, "kind", kind_word(v)) == -1) ||
+		jdoc_set_text(parts, "kind", kind_word(v)) == -1) ||
 	    (refused &&
-		set_text(parts, "error", error_lookup(v->code)->name) == -1) ||
-	    (refused && set_text(parts, "message", v->message) == -1)) {
+		jdoc_set_text(parts, "error", error_lookup(v->code)->name) ==
+		    -1) ||
+	    (refused && jdoc_set_text(parts, "message", v->message) == -1)) {
 		jdoc_free(parts);
 		parts = NULL;
 	}

@@ -9,7 +9,6 @@
 #include "base/jdoc.h"
 #include "base/secret.h"
 
-static int set_text(jdoc *claims, const char *name, const char *text);
 static int set_audience(jdoc *claims, const struct config_list *list);
 static int set_roles(jdoc *claims, const char *roles);
 static bool
@@ -22,12 +21,6 @@ static jdoc *make_claims(const struct token_policy *policy,
 static char *
 sign_text(const struct key *k, const char *claims, size_t claims_len);
 
-static int
-set_text(jdoc *claims, const char *name, const char *text)
-{
-	return (jdoc_set(claims, name, jdoc_new_string(text, strlen(text))));
-}
-
 /* One audience is a string, several are an array (RFC 7519, section 4.1.3). */
 static int
 set_audience(jdoc *claims, const struct config_list *list)
@@ -38,7 +31,7 @@ set_audience(jdoc *claims, const struct config_list *list)
 	if (list->count == 0)
 		return (0);
 	if (list->count == 1)
-		return (set_text(claims, "aud", list->items[0]));
+		return (jdoc_set_text(claims, "aud", list->items[0]));
 	all = jdoc_new_array();
 	for (i = 0; i < list->count; i++) {
 		if (jdoc_append(all,
@@ -123,19 +116,19 @@ make_claims(const struct token_policy *policy,
 	claims = jdoc_new_object();
 	bad |= jdoc_set(claims, "fresh", jdoc_new_bool(request->fresh));
 	bad |= jdoc_set(claims, "iat", jdoc_new_integer(made->issued));
-	bad |= set_text(claims, "jti", made->id);
-	bad |= set_text(claims, "type", access ? "access" : "refresh");
+	bad |= jdoc_set_text(claims, "jti", made->id);
+	bad |= jdoc_set_text(claims, "type", access ? "access" : "refresh");
 	bad |= jdoc_set(claims, "sub",
 	    jdoc_new_string(request->subject, request->subject_len));
 	bad |= jdoc_set(claims, "nbf", jdoc_new_integer(made->issued));
-	bad |= set_text(claims, "csrf", made->csrf);
+	bad |= jdoc_set_text(claims, "csrf", made->csrf);
 	if (made->expires != INT64_MAX)
 		bad |= jdoc_set(claims, "exp", jdoc_new_integer(made->expires));
 	if (c->encode_issuer != NULL)
-		bad |= set_text(claims, "iss", c->encode_issuer);
+		bad |= jdoc_set_text(claims, "iss", c->encode_issuer);
 	bad |= set_audience(claims, &c->encode_audience);
 	if (request->session != NULL)
-		bad |= set_text(claims, "sid", request->session);
+		bad |= jdoc_set_text(claims, "sid", request->session);
 	if (access && request->version != 0)
 		bad |=
 		    jdoc_set(claims, "ver", jdoc_new_integer(request->version));

@@ -182,6 +182,12 @@ jdoc_set_n(jdoc *object, const char *name, size_t len, jdoc *value)
 }
 
 int
+jdoc_set_text(jdoc *object, const char *name, const char *text)
+{
+	return (jdoc_set(object, name, jdoc_new_string(text, strlen(text))));
+}
+
+int
 jdoc_append(jdoc *array, jdoc *value)
 {
 	return (json_array_append_new(raw(array), raw(value)));

@@ -101,6 +101,8 @@ int jdoc_set(jdoc *object, const char *name, jdoc *value)
     __attribute__((warn_unused_result));
 int jdoc_set_n(jdoc *object, const char *name, size_t len, jdoc *value)
     __attribute__((warn_unused_result));
+int jdoc_set_text(jdoc *object, const char *name, const char *text)
+    __attribute__((warn_unused_result));
 int jdoc_append(jdoc *array, jdoc *value) __attribute__((warn_unused_result));
 
 /* Replace a value's own copy: a deep copy that the caller owns, or NULL. */

@@ -20,7 +20,6 @@ static int refuse(struct http_request *, const struct session_job *,
 static size_t id_line(const struct session_job *, char[ID_LINE_MAX]);
 static char *tokens_body(const struct session_tokens *, size_t *);
 static char *message_body(const char *, size_t *);
-static int set_text(jdoc *, const char *, const char *);
 
 int
 session_reply_tokens(struct http_request *req, const struct session_job *job,
@@ -145,8 +144,8 @@ tokens_body(const struct session_tokens *tokens, size_t *len)
 	char *text = NULL;
 
 	doc = jdoc_new_object();
-	if (set_text(doc, "access_token", tokens->access) == 0 &&
-	    set_text(doc, "refresh_token", tokens->refresh) == 0)
+	if (jdoc_set_text(doc, "access_token", tokens->access) == 0 &&
+	    jdoc_set_text(doc, "refresh_token", tokens->refresh) == 0)
 		text = jdoc_text(doc, len);
 	jdoc_free(doc);
 	return (text);
@@ -159,14 +158,8 @@ message_body(const char *message, size_t *len)
 	char *text = NULL;
 
 	doc = jdoc_new_object();
-	if (set_text(doc, "message", message) == 0)
+	if (jdoc_set_text(doc, "message", message) == 0)
 		text = jdoc_text(doc, len);
 	jdoc_free(doc);
 	return (text);
-}
-
-static int
-set_text(jdoc *doc, const char *name, const char *text)
-{
-	return (jdoc_set(doc, name, jdoc_new_string(text, strlen(text))));
 }

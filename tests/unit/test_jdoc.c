@@ -574,3 +574,16 @@ Test(jdoc, words_become_an_array)
 		jdoc_free(list);
 	}
 }
+
+Test(jdoc, a_member_that_is_no_utf8_is_refused)
+{
+	jdoc *doc = jdoc_new_object();
+	char *text;
+
+	cr_expect_eq(jdoc_set_text(doc, "a", "b"), 0);
+	cr_expect_eq(jdoc_set_text(doc, "c", "\xff"), -1);
+	text = jdoc_text(doc, NULL);
+	cr_expect_str_eq(text, "{\"a\":\"b\"}");
+	free(text);
+	jdoc_free(doc);
+}
