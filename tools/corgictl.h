@@ -83,9 +83,9 @@ void show_time(int64_t seconds, char out[SHOWN_TIME_MAX]);
 /* Print a document and release it. DONE, or FAILED for NULL (no memory). */
 enum exit_code print_document(jdoc *doc);
 
-/* Set a text member; -1 when out of memory or not UTF-8. */
-int set_text(jdoc *object, const char *name, const char *text)
-    __attribute__((warn_unused_result));
+/* Add a document to the array *list when it is whole. 0; else 1, and both are
+ * released and *list is NULL. Ends a walk over the store. */
+int list_add(jdoc **list, jdoc *doc, bool whole);
 
 /* corgictl_input.c */
 

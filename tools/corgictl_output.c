@@ -120,7 +120,13 @@ print_document(jdoc *doc)
 }
 
 int
-set_text(jdoc *object, const char *name, const char *text)
+list_add(jdoc **list, jdoc *doc, bool whole)
 {
-	return (jdoc_set(object, name, jdoc_new_string(text, strlen(text))));
+	if (!whole)
+		jdoc_free(doc);
+	else if (jdoc_append(*list, doc) == 0)
+		return (0);
+	jdoc_free(*list);
+	*list = NULL;
+	return (1);
 }

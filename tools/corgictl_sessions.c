@@ -46,24 +46,18 @@ append_session(const struct store_session *session, void *ctx)
 {
 	int64_t end = session_end_of(session);
 	jdoc **list = ctx, *doc = jdoc_new_object();
+	bool whole;
 
-	if (set_text(doc, "id", session->id) == 0 &&
-	    set_text(doc, "client", session->client) == 0 &&
+	whole = jdoc_set_text(doc, "id", session->id) == 0 &&
+	    jdoc_set_text(doc, "client", session->client) == 0 &&
 	    jdoc_set(doc, "created_at",
 		jdoc_new_integer(session->created_at)) == 0 &&
 	    jdoc_set(doc, "refreshed_at",
 		jdoc_new_integer(session->refreshed_at)) == 0 &&
 	    jdoc_set(doc, "expires_at",
 		end == STORE_FOREVER ? jdoc_new_null()
-				     : jdoc_new_integer(end)) == 0) {
-		if (jdoc_append(*list, doc) == 0)
-			return (0);
-	} else {
-		jdoc_free(doc);
-	}
-	jdoc_free(*list);
-	*list = NULL;
-	return (1);
+				     : jdoc_new_integer(end)) == 0;
+	return (list_add(list, doc, whole));
 }
 
 enum exit_code

@@ -159,8 +159,9 @@ static int
 append_account(const struct store_user *user, void *ctx)
 {
 	jdoc **list = ctx, *doc = jdoc_new_object();
+	bool whole;
 
-	if (jdoc_set(doc, "id", jdoc_new_integer(user->id)) == 0 &&
+	whole = jdoc_set(doc, "id", jdoc_new_integer(user->id)) == 0 &&
 	    jdoc_set(doc, "name",
 		jdoc_new_string(user->name, user->name_len)) == 0 &&
 	    jdoc_set(doc, "subject",
@@ -171,15 +172,8 @@ append_account(const struct store_user *user, void *ctx)
 	    jdoc_set(doc, "created_at", jdoc_new_integer(user->created_at)) ==
 		0 &&
 	    jdoc_set(doc, "updated_at", jdoc_new_integer(user->updated_at)) ==
-		0) {
-		if (jdoc_append(*list, doc) == 0)
-			return (0);
-	} else {
-		jdoc_free(doc);
-	}
-	jdoc_free(*list);
-	*list = NULL;
-	return (1);
+		0;
+	return (list_add(list, doc, whole));
 }
 
 enum exit_code
