@@ -47,6 +47,7 @@ static char *scratch[SCRATCH_MAX];
 static void scratch_remove(const char *);
 static void scratch_sweep(void);
 static int remove_entry(const char *, const struct stat *, int, struct FTW *);
+static int count_descriptors(pid_t, const char *);
 static long status_field_kb(pid_t, const char *, const char *);
 static void run_child(const char *const *, const char *const *, int, int);
 static void run_feed(struct running *);
@@ -319,8 +320,22 @@ process_pss_kb(pid_t pid)
 int
 process_fds(pid_t pid)
 {
-	char path[64];
+	return (count_descriptors(pid, ""));
+}
+
+int
+process_sockets(pid_t pid)
+{
+	return (count_descriptors(pid, "socket:"));
+}
+
+/* Those whose link begins so. */
+static int
+count_descriptors(pid_t pid, const char *begin)
+{
+	char path[64], link[32];
 	struct dirent *d;
+	ssize_t len;
 	DIR *dir;
 	int n;
 
@@ -330,7 +345,11 @@ process_fds(pid_t pid)
 		return (-1);
 	n = 0;
 	while ((d = readdir(dir)) != NULL) {
-		if (d->d_name[0] != '.')
+		if (d->d_name[0] == '.')
+			continue;
+		len = readlinkat(dirfd(dir), d->d_name, link, sizeof(link));
+		if (len >= (ssize_t)strlen(begin) &&
+		    memcmp(link, begin, strlen(begin)) == 0)
 			n++;
 	}
 	(void)closedir(dir);

@@ -19,6 +19,9 @@ long process_pss_kb(pid_t pid);
 /* Open file descriptors of one process, -1 when unknown. */
 int process_fds(pid_t pid);
 
+/* Those of them that are sockets. */
+int process_sockets(pid_t pid);
+
 /* The state letter of a process and its parent (may be NULL); NUL when it is
  * gone, a zombie included. */
 char process_state(pid_t pid, pid_t *parent);

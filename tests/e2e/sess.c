@@ -161,20 +161,20 @@ pair_free(struct pair *pair)
 }
 
 static size_t
-count_fds(const struct server *s, int fds[WORKERS_MAX])
+count_sockets(const struct server *s, int sockets[WORKERS_MAX])
 {
 	pid_t pids[WORKERS_MAX];
 	size_t n, i;
 
 	n = server_workers(s, pids, WORKERS_MAX);
 	for (i = 0; i < n; i++)
-		fds[i] = process_fds(pids[i]);
+		sockets[i] = process_sockets(pids[i]);
 	return (n);
 }
 
-/* A worker that holds more descriptors than before has taken a connection,
- * unless it has opened something of its own meanwhile: then they are more than
- * the connections. */
+/* A worker that holds more sockets than before has taken a connection; those of
+ * the try before may still be closing, and then there are fewer than there
+ * should be. */
 void
 sess_spread(const struct server *s, struct raw **connections, size_t n)
 {
@@ -183,13 +183,13 @@ sess_spread(const struct server *s, struct raw **connections, size_t n)
 	bool all;
 
 	for (tries = 0; tries < SPREAD_TRIES; tries++) {
-		workers = count_fds(s, before);
+		workers = count_sockets(s, before);
 		for (i = 0; i < n; i++)
 			connections[i] = raw_connect(server_port(s));
 		for (i = 0; i < n; i++)
 			cr_assert(sess_ask_on(connections[i], "GET", "/health",
 				      NULL, NULL, NULL) == 200);
-		all = count_fds(s, after) == workers;
+		all = count_sockets(s, after) == workers;
 		grown = 0;
 		for (i = 0; i < workers; i++) {
 			all = all && after[i] > before[i];
