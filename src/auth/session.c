@@ -364,6 +364,7 @@ take_successor(struct store *store, const struct renewal *renewal,
     struct attempt *attempt, struct session_tokens *out)
 {
 	int64_t since = attempt->refresh.now_ms - attempt->refresh.grace_ms;
+	int64_t until = attempt->refresh.now_ms + STORE_LATER_MS;
 	struct store_refresh_result *found = &attempt->result;
 	uint8_t digest[STORE_DIGEST_LEN];
 	enum store_result result;
@@ -375,7 +376,7 @@ take_successor(struct store *store, const struct renewal *renewal,
 	for (i = 0; i < CHAIN_MAX; i++) {
 		secret_digest(out->refresh, strlen(out->refresh), digest);
 		result = store_session_successor(store, out->session, digest,
-		    since, found->sealed, &found->sealed_len);
+		    since, until, found->sealed, &found->sealed_len);
 		if (result == STORE_NOT_FOUND)
 			return (ERR_NONE);
 		if (result != STORE_OK)

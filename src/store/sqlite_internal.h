@@ -146,7 +146,7 @@ enum store_result sqlite_session_add(struct store *,
 enum store_result sqlite_session_refresh(struct store *,
     const struct store_refresh *, struct store_refresh_result *);
 enum store_result sqlite_session_successor(struct store *, const char *,
-    const uint8_t *, int64_t, uint8_t *, size_t *);
+    const uint8_t *, int64_t, int64_t, uint8_t *, size_t *);
 enum store_result
 sqlite_session_find(struct store *, const char *, struct store_session *);
 enum store_result sqlite_session_end(

@@ -26,7 +26,7 @@ static enum store_result add_session(struct sqlite_store *,
 static enum store_result rotate(struct sqlite_store *,
     const struct store_refresh *, struct store_session *);
 static enum store_result find_successor(struct sqlite_store *, const char *,
-    const uint8_t *, int64_t, uint8_t *, size_t *);
+    const uint8_t *, int64_t, int64_t, uint8_t *, size_t *);
 static enum store_result refresh_session(struct sqlite_store *,
     const struct store_refresh *, struct store_refresh_result *);
 
@@ -238,12 +238,14 @@ rotate(struct sqlite_store *s, const struct store_refresh *refresh,
 
 static enum store_result
 find_successor(struct sqlite_store *s, const char *session,
-    const uint8_t *digest, int64_t since_ms, uint8_t *sealed, size_t *len)
+    const uint8_t *digest, int64_t since_ms, int64_t until_ms, uint8_t *sealed,
+    size_t *len)
 {
 	const struct sqlite_value values[] = {
 	    SQLITE_BLOB_OF(digest, STORE_DIGEST_LEN),
 	    SQLITE_TEXT_OF(session),
 	    SQLITE_INTEGER_OF(since_ms),
+	    SQLITE_INTEGER_OF(until_ms),
 	};
 	enum store_result result;
 	sqlite3_stmt *row;
@@ -261,12 +263,14 @@ find_successor(struct sqlite_store *s, const char *session,
 
 enum store_result
 sqlite_session_successor(struct store *base, const char *session,
-    const uint8_t *digest, int64_t since_ms, uint8_t *sealed, size_t *len)
+    const uint8_t *digest, int64_t since_ms, int64_t until_ms, uint8_t *sealed,
+    size_t *len)
 {
 	struct sqlite_store *s = (struct sqlite_store *)base;
 	enum store_result result;
 
-	result = find_successor(s, session, digest, since_ms, sealed, len);
+	result =
+	    find_successor(s, session, digest, since_ms, until_ms, sealed, len);
 	result = sqlite_answer(s, result);
 	if (result != STORE_OK) {
 		secret_wipe(sealed, STORE_SEALED_MAX);
@@ -304,8 +308,14 @@ refresh_session(struct sqlite_store *s, const struct store_refresh *refresh,
 		out->verdict = STORE_REFRESH_ROTATED;
 		return (rotate(s, refresh, &out->session));
 	}
-	result = find_successor(s, refresh->session, refresh->presented,
-	    refresh->now_ms - refresh->grace_ms, out->sealed, &out->sealed_len);
+	/* Not even at the same moment, nor at one before: what came first may
+	 * have waited longer for the lock. */
+	result = STORE_NOT_FOUND;
+	if (refresh->grace_ms > 0)
+		result = find_successor(s, refresh->session, refresh->presented,
+		    refresh->now_ms - refresh->grace_ms,
+		    refresh->now_ms + STORE_LATER_MS, out->sealed,
+		    &out->sealed_len);
 	if (result == STORE_OK) {
 		out->verdict = STORE_REFRESH_REPEATED;
 		return (sqlite_change(s, STATEMENT_SESSION_USED, used, 2));

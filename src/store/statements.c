@@ -63,9 +63,9 @@ const char *const statement_sql[STATEMENT__MAX] = {
     [STATEMENT_ROTATION_ADD] =
 	"INSERT OR REPLACE INTO rotations"
 	" (digest, session, sealed, followed_at) VALUES (?1, ?2, ?3, ?4)",
-    [STATEMENT_ROTATION_FIND] =
-	"SELECT sealed, followed_at FROM rotations"
-	" WHERE digest = ?1 AND session = ?2 AND followed_at > ?3",
+    [STATEMENT_ROTATION_FIND] = "SELECT sealed, followed_at FROM rotations"
+				" WHERE digest = ?1 AND session = ?2"
+				" AND followed_at > ?3 AND followed_at <= ?4",
     [STATEMENT_ROTATION_PRUNE] = "DELETE FROM rotations"
 				 " WHERE session = ?1 AND followed_at <= ?2",
     [STATEMENT_REVOCATION_ADD] =

@@ -270,14 +270,14 @@ store_session_refresh(struct store *s, const struct store_refresh *refresh,
 
 enum store_result
 store_session_successor(struct store *s, const char *session,
-    const uint8_t digest[STORE_DIGEST_LEN], int64_t since_ms,
+    const uint8_t digest[STORE_DIGEST_LEN], int64_t since_ms, int64_t until_ms,
     uint8_t sealed[STORE_SEALED_MAX], size_t *len)
 {
 	*len = 0;
 	if (!session_fits(s, session))
 		return (STORE_INVALID);
 	return (s->ops->session_successor(
-	    s, session, digest, since_ms, sealed, len));
+	    s, session, digest, since_ms, until_ms, sealed, len));
 }
 
 enum store_result

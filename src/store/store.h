@@ -47,6 +47,11 @@
 /* Longest wait for another writer's lock (milliseconds). */
 #define STORE_WAIT_MS 5000
 
+/* How much later than a refresh another one may seem to have been before it:
+ * each asks the clock before it waits for the lock. What lies further ahead was
+ * written before the clock was set back, and nobody knows how long ago. */
+#define STORE_LATER_MS (INT64_C(2) * STORE_WAIT_MS)
+
 /* Longest store_error() text, with the closing NUL (bytes). */
 #define STORE_ERROR_MAX 256
 
@@ -239,7 +244,7 @@ struct store_ops {
 	/*
 	 * Take a refresh token: the newest of its session is followed by its
 	 * successor; one that was followed less than grace_ms ago is
-	 * REPEATED; any other has been REUSED: the session ends and its
+	 * REPEATED (with 0 none is); any other has been REUSED: the session ends and its
 	 * revocation is noted. NOT_FOUND when there is no such session any
 	 * more, it has expired, or the account is disabled.
 	 */
@@ -249,11 +254,13 @@ struct store_ops {
 
 	/*
 	 * The sealed successor of a refresh token of a session that was
-	 * followed after since_ms. NOT_FOUND when it was not.
+	 * followed after since_ms and not after until_ms. NOT_FOUND when it
+	 * was not.
 	 */
 	enum store_result (*session_successor)(struct store *,
 	    const char *session, const uint8_t digest[STORE_DIGEST_LEN],
-	    int64_t since_ms, uint8_t sealed[STORE_SEALED_MAX], size_t *len);
+	    int64_t since_ms, int64_t until_ms,
+	    uint8_t sealed[STORE_SEALED_MAX], size_t *len);
 
 	/* Fill *session for an id. NOT_FOUND if none. */
 	enum store_result (*session_find)(
@@ -365,7 +372,7 @@ enum store_result
 store_session_refresh(struct store *s, const struct store_refresh *refresh,
     struct store_refresh_result *result) STORE_CHECKED;
 enum store_result store_session_successor(struct store *s, const char *session,
-    const uint8_t digest[STORE_DIGEST_LEN], int64_t since_ms,
+    const uint8_t digest[STORE_DIGEST_LEN], int64_t since_ms, int64_t until_ms,
     uint8_t sealed[STORE_SEALED_MAX], size_t *len) STORE_CHECKED;
 enum store_result store_session_find(struct store *s, const char *id,
     struct store_session *session) STORE_CHECKED;

@@ -405,19 +405,27 @@ Test(session, a_reused_token_ends_its_session_and_no_other)
 	session_tokens_free(&other);
 }
 
+/* Of two at once, the one that asked the clock first may get the lock last. */
 Test(session, without_grace_a_token_works_once)
 {
 	struct session_tokens tokens;
+	int64_t earlier;
 	char *first;
 
 	kit.config.refresh_grace = 0;
-	tokens = begin();
-	first = strdup(tokens.refresh);
-	rotate(&tokens);
-	expect_refused(first, SESSION_REUSED);
-	cr_expect_eq(verdict(TOKEN_ACCESS, tokens.access), ERR_TOKEN_REVOKED);
-	free(first);
-	session_tokens_free(&tokens);
+	for (earlier = 0; earlier < 2; earlier++) {
+		tokens = begin();
+		first = strdup(tokens.refresh);
+		kit.now += earlier;
+		rotate(&tokens);
+		kit.now -= earlier;
+		expect_refused(first, SESSION_REUSED);
+		kit.now += earlier;
+		cr_expect_eq(
+		    verdict(TOKEN_ACCESS, tokens.access), ERR_TOKEN_REVOKED);
+		free(first);
+		session_tokens_free(&tokens);
+	}
 }
 
 Test(session, a_session_lives_while_it_is_renewed_and_ends_all_the_same)

@@ -129,6 +129,22 @@ Test(store_refresh, a_token_that_comes_late_ends_the_session)
 	store_close(s);
 }
 
+/* Each asks the clock before it waits for the lock: what comes second may be
+ * older by a little. Far older, it came after the clock was set back. */
+Test(store_refresh, a_clock_that_is_set_back_makes_the_interval_no_longer)
+{
+	struct store *s = open_store();
+	int64_t id = have_account(s, "cosmo");
+
+	have_session(s, id, "s1", 1000, "r1");
+	(void)refresh(s, 1500, "r1", "r2");
+	cr_expect_eq(
+	    refresh(s, 1490, "r1", "other")->verdict, STORE_REFRESH_REPEATED);
+	cr_expect_eq(
+	    refresh(s, 1489, "r1", "other")->verdict, STORE_REFRESH_REUSED);
+	store_close(s);
+}
+
 Test(store_refresh, a_token_of_another_session_ends_the_one_it_claims)
 {
 	struct store *s = open_store();
@@ -153,21 +169,24 @@ Test(store_refresh, the_chain_leads_to_the_newest_successor)
 	(void)refresh(s, 1500, "r1", "r2");
 	(void)refresh(s, 1501, "r2", "r3");
 	digest_of("r2", digest);
-	cr_assert_eq(
-	    store_session_successor(s, "s1", digest, 1500000, sealed, &len),
+	cr_assert_eq(store_session_successor(
+			 s, "s1", digest, 1500000, 1510000, sealed, &len),
 	    STORE_OK);
 	cr_expect_eq(len, 2);
 	cr_expect_arr_eq(sealed, "r3", 2);
-	cr_expect_eq(
-	    store_session_successor(s, "s1", digest, 1501000, sealed, &len),
+	cr_expect_eq(store_session_successor(
+			 s, "s1", digest, 1501000, 1510000, sealed, &len),
 	    STORE_NOT_FOUND);
 	cr_expect_eq(len, 0);
-	cr_expect_eq(
-	    store_session_successor(s, "s2", digest, 1500000, sealed, &len),
+	cr_expect_eq(store_session_successor(
+			 s, "s1", digest, 1500000, 1500999, sealed, &len),
+	    STORE_NOT_FOUND);
+	cr_expect_eq(store_session_successor(
+			 s, "s2", digest, 1500000, 1510000, sealed, &len),
 	    STORE_NOT_FOUND);
 	digest_of("r3", digest);
-	cr_expect_eq(
-	    store_session_successor(s, "s1", digest, 1500000, sealed, &len),
+	cr_expect_eq(store_session_successor(
+			 s, "s1", digest, 1500000, 1510000, sealed, &len),
 	    STORE_NOT_FOUND);
 	store_close(s);
 }
