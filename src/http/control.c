@@ -59,6 +59,7 @@ struct listing {
 
 static int address_of(const char *, struct sockaddr_un *);
 static void remove_stale(void);
+static bool is_stale(const char *);
 static void *control_thread(void *);
 static void serve(int);
 static bool read_line(int, char[LINE_MAX_BYTES], size_t *);
@@ -118,10 +119,9 @@ address_of(const char *name, struct sockaddr_un *out)
 static void
 remove_stale(void)
 {
-	struct sockaddr_un address;
 	struct dirent *entry;
 	DIR *dir;
-	int fd, probe;
+	int fd;
 
 	fd = openat(control.folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	dir = fd == -1 ? NULL : fdopendir(fd);
@@ -129,20 +129,35 @@ remove_stale(void)
 		return;
 	/* cppcheck-suppress readdirCalled; glibc's is safe on an own stream */
 	while ((entry = readdir(dir)) != NULL) {
-		if (strncmp(entry->d_name, CONTROL_SOCKET_PREFIX,
-			sizeof(CONTROL_SOCKET_PREFIX) - 1) != 0 ||
-		    address_of(entry->d_name, &address) == -1)
-			continue;
-		probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		if (probe != -1 &&
-		    connect(probe, (struct sockaddr *)&address,
-			sizeof(address)) == -1 &&
-		    errno == ECONNREFUSED)
+		if (is_stale(entry->d_name))
 			(void)unlinkat(control.folder, entry->d_name, 0);
-		if (probe != -1)
-			(void)close(probe);
 	}
 	(void)closedir(dir);
+}
+
+/* Without waiting: a service that hangs takes no connection, and is no reason
+ * not to start. Connecting to what is no socket is refused as well. */
+static bool
+is_stale(const char *name)
+{
+	struct sockaddr_un address;
+	struct stat st;
+	bool refused;
+	int probe;
+
+	if (strncmp(name, CONTROL_SOCKET_PREFIX,
+		sizeof(CONTROL_SOCKET_PREFIX) - 1) != 0 ||
+	    fstatat(control.folder, name, &st, AT_SYMLINK_NOFOLLOW) == -1 ||
+	    !S_ISSOCK(st.st_mode) || address_of(name, &address) == -1)
+		return (false);
+	probe = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (probe == -1)
+		return (false);
+	refused = connect(probe, (struct sockaddr *)&address,
+		      sizeof(address)) == -1 &&
+	    errno == ECONNREFUSED;
+	(void)close(probe);
+	return (refused);
 }
 
 void

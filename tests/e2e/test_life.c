@@ -1,10 +1,16 @@
 /*
  * Stop, crash, replacement, and a log that tells no secrets and no lies.
  */
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <criterion/criterion.h>
 
@@ -21,6 +27,7 @@ TestSuite(life, .timeout = 120);
 
 static bool wait_workers(const struct server *, size_t, pid_t);
 static char *login_request(void);
+static int listen_at(const char *, struct sockaddr_un *);
 
 /* Wait until n workers are there and none of them is the one given. */
 static bool
@@ -52,6 +59,19 @@ login_request(void)
 			"Content-Type: application/json\r\n"
 			"Content-Length: %zu\r\n\r\n%s",
 	    strlen(DEMO_LOGIN), DEMO_LOGIN));
+}
+
+/* A socket with hardly any room for connections. */
+static int
+listen_at(const char *path, struct sockaddr_un *address)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	cr_assert_lt(strlen(path), sizeof(address->sun_path));
+	(void)strcpy(address->sun_path, path);
+	cr_assert_eq(bind(fd, (struct sockaddr *)address, sizeof(*address)), 0);
+	cr_assert_eq(listen(fd, 0), 0);
+	return (fd);
 }
 
 Test(life, sigterm_ends_with_status_0_and_leaves_nothing_behind)
@@ -401,4 +421,41 @@ Test(life, the_log_holds_no_password_token_or_secret)
 	free(expired);
 	free(foreign);
 	server_stop(s);
+}
+
+/* A service that hangs takes no connection any more, and the names of its
+ * sockets are not for everything that begins like them. */
+Test(life, what_lies_in_the_data_folder_does_not_hold_the_start_up)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	char *folder = scratch_new(), *note, *gone, *hung;
+	struct server_options options = {.data_dir = folder};
+	int fd, client, i, full = 0;
+
+	note = text_of("%s/control.notes", folder);
+	gone = text_of("%s/control.gone", folder);
+	hung = text_of("%s/control.hung", folder);
+	fd = open(note, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	cr_assert(fd != -1 && close(fd) == 0);
+	fd = listen_at(gone, &address);
+	cr_assert_eq(close(fd), 0);
+	fd = listen_at(hung, &address);
+	for (i = 0; i < 8 && !full; i++) {
+		client = socket(
+		    AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		full = connect(client, (struct sockaddr *)&address,
+			   sizeof(address)) == -1 &&
+		    errno == EAGAIN;
+	}
+	cr_assert(full, "the socket takes any number of connections");
+
+	cr_expect(server_stop(server_start(&options)) == 0);
+	cr_expect(access(note, F_OK) == 0, "a file is gone");
+	cr_expect(access(hung, F_OK) == 0, "a socket in use is gone");
+	cr_expect(access(gone, F_OK) == -1, "a left socket is there");
+	(void)close(fd);
+	free(note);
+	free(gone);
+	free(hung);
+	scratch_free(folder);
 }
