@@ -104,7 +104,7 @@ purge(struct sqlite_store *s, int64_t now, int64_t since_ms, int limit,
 	} steps[] = {
 	    {STATEMENT_PURGE_SESSIONS, now},
 	    {STATEMENT_PURGE_ROTATIONS, since_ms},
-	    {STATEMENT_PURGE_REVOCATIONS, now},
+	    {STATEMENT_PURGE_REVOCATIONS, now - STORE_KEEP_REVOKED},
 	};
 	enum store_result result;
 	size_t i;

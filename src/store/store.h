@@ -47,6 +47,10 @@
 /* Longest wait for another writer's lock (milliseconds). */
 #define STORE_WAIT_MS 5000
 
+/* How long a revocation stays in the store when it is over (seconds): a clock
+ * that was ahead and is set back brings tokens back that were revoked. */
+#define STORE_KEEP_REVOKED (24 * 3600)
+
 /* How much later than a refresh another one may seem to have been before it:
  * each asks the clock before it waits for the lock. What lies further ahead was
  * written before the clock was set back, and nobody knows how long ago. */
@@ -292,8 +296,8 @@ struct store_ops {
 
 	/*
 	 * Remove what no longer matters at now: sessions that have ended, the
-	 * successors of tokens followed before since_ms, revocations; at most
-	 * limit rows of each. *removed: rows in all.
+	 * successors of tokens followed before since_ms, revocations that
+	 * have been over for STORE_KEEP_REVOKED; at most limit rows of each. *removed: rows in all.
 	 */
 	enum store_result (*purge)(struct store *, int64_t now,
 	    int64_t since_ms, int limit, int64_t *removed);
