@@ -5,11 +5,23 @@
 #include <kore/http.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "http/front.h"
 #include "http/service.h"
 #include "http/session_job.h"
 #include "http/session_reply.h"
 
+/* Audit lines in one second about sessions that are over. */
+#define OVER_LINES_MAX 100
+
+/* Those of this worker; counted by all its threads, without a lock. */
+static struct {
+	int64_t second;
+	unsigned int lines;
+	unsigned int dropped;
+} over;
+
+static bool is_flood(const struct session_job *);
 static void run(struct offload_job *, void **);
 static void run_then(struct offload_job *, void **);
 static void run_part(struct session_job *,
@@ -99,6 +111,40 @@ session_job_start(
 	return (job_start(req, &job->job, rank, run, release));
 }
 
+/*
+ * Whoever holds a token of a session that has ended can show it as often as the
+ * line carries, and nothing is known after that which was not known before:
+ * that must not fill the disk. A reuse is none of these, as it ends the
+ * session.
+ */
+static bool
+is_flood(const struct session_job *job)
+{
+	int64_t now = clock_monotonic_ms() / 1000, second;
+	unsigned int dropped;
+
+	if (job->result != ERR_TOKEN_REVOKED || job->kind == AUDIT_REUSE)
+		return (false);
+	second = __atomic_load_n(&over.second, __ATOMIC_RELAXED);
+	if (second != now &&
+	    __atomic_compare_exchange_n(&over.second, &second, now, false,
+		__ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+		__atomic_store_n(&over.lines, 0, __ATOMIC_RELAXED);
+		dropped =
+		    __atomic_exchange_n(&over.dropped, 0, __ATOMIC_RELAXED);
+		if (dropped > 0)
+			log_line(LOG_LEVEL_NOTICE,
+			    "%u more tokens of ended sessions have no line in "
+			    "the audit log",
+			    dropped);
+	}
+	if (__atomic_add_fetch(&over.lines, 1, __ATOMIC_RELAXED) <=
+	    OVER_LINES_MAX)
+		return (false);
+	(void)__atomic_add_fetch(&over.dropped, 1, __ATOMIC_RELAXED);
+	return (true);
+}
+
 /* The account is named only where there is one: by what the store said, or by
  * a token that was found good. */
 void
@@ -106,6 +152,8 @@ session_job_audit(const struct session_job *job)
 {
 	struct audit_event event;
 
+	if (is_flood(job))
+		return;
 	memset(&event, 0, sizeof(event));
 	event.kind = job->kind;
 	event.outcome = job->done ? AUDIT_OK : AUDIT_FAILED;

@@ -17,6 +17,10 @@
 
 #define NEW_PASSWORD "a-quiet-orbit"
 
+/* Refreshes in vain, and the lines a worker writes of them in a second. */
+#define FLOOD          2000
+#define OVER_LINES_MAX 100
+
 TestSuite(audit, .timeout = 120);
 
 /* What a line has to say; NULL: no such member. "*": anything. */
@@ -492,4 +496,41 @@ Test(audit, log_can_be_elsewhere_or_off)
 	cr_expect(sess_login(server_port(s), DEMO_USER, DEMO_PASSWORD) == 200);
 	cr_expect(server_log_wait(s, "\"event\":\"login\"", 2000));
 	server_stop(s);
+}
+
+/* A token that is worth nothing any more must not fill the disk: whoever has
+ * one can show it thousands of times a second. */
+Test(audit, a_flood_with_an_ended_session_leaves_few_lines)
+{
+	struct server *s = suite_start("flask");
+	struct pair pair = pair_demo(server_port(s));
+	struct raw *r = raw_connect(server_port(s));
+	long long begun;
+	size_t lines, i;
+
+	cr_assert(sess_ask_on(r, "DELETE", "/logout-all", pair.access, NULL,
+		      NULL) == 200);
+	cr_expect_eq(
+	    sess_ask_on(r, "POST", "/refresh", pair.refresh, NULL, NULL), 401);
+	cr_expect_eq(lines_of(s, "\"reason\":\"over\""), 1);
+	begun = now_ms();
+	for (i = 0; i < FLOOD; i++)
+		cr_assert_eq(sess_ask_on(r, "POST", "/refresh", pair.refresh,
+				 NULL, NULL),
+		    401);
+	lines = lines_of(s, "\"reason\":\"over\"");
+	cr_expect_leq(lines,
+	    OVER_LINES_MAX * (size_t)((now_ms() - begun) / 1000 + 3),
+	    "%zu lines of %d", lines, FLOOD);
+	cr_expect_geq(lines, OVER_LINES_MAX);
+	cr_expect_lt(lines, FLOOD);
+	sleep_ms(1100);
+	cr_expect_eq(
+	    sess_ask_on(r, "POST", "/refresh", pair.refresh, NULL, NULL), 401);
+	cr_expect(server_log_wait(
+	    s, "more tokens of ended sessions have no line", 5000));
+	cr_expect_gt(lines_of(s, "\"reason\":\"over\""), lines);
+	raw_close(r);
+	pair_free(&pair);
+	cr_expect(server_stop(s) == 0);
 }
