@@ -286,20 +286,26 @@ revocations_empty(const struct revocations *r)
 	return (__atomic_load_n(&r->used, __ATOMIC_ACQUIRE) == 0);
 }
 
-/* How many slots of a bucket may be taken; the first of them in *slot. */
+/* How many slots of a bucket may be taken; the first of them in *slot. One that
+ * was never used goes before an entry that is over: a clock that is set back
+ * finds it again. */
 static size_t
 count_free(
     const struct revocations *r, size_t bucket, int64_t now, size_t *slot)
 {
 	uint64_t tags = tags_of(r)[bucket];
 	const struct slot *slots = slots_of(r) + bucket * SLOTS;
+	bool unused = false, empty;
 	size_t i, count = 0;
 
 	for (i = SLOTS; i-- > 0;) {
-		if (tag_at(tags, i) == 0 || is_reusable(slots[i].said, now)) {
+		empty = tag_at(tags, i) == 0;
+		if (!empty && !is_reusable(slots[i].said, now))
+			continue;
+		count++;
+		if (empty || !unused)
 			*slot = bucket * SLOTS + i;
-			count++;
-		}
+		unused = unused || empty;
 	}
 	return (count);
 }

@@ -327,6 +327,24 @@ Test(revocation, what_is_over_is_kept_for_a_moment)
 	revocations_free(r);
 }
 
+/* A clock that was ahead may be set back: as long as there is other room, what
+ * seemed to be over is still there. */
+Test(revocation, what_seemed_to_be_over_is_found_when_the_clock_is_set_back)
+{
+	struct revocations *r = table_new(100);
+	uint32_t i;
+
+	for (i = 0; i < 50; i++)
+		cr_assert_eq(put_number(r, i, NOW + 100, NOW), 0);
+	for (i = 50; i < 150; i++)
+		cr_assert_eq(put_number(r, i, NOW + 9999, NOW + 5000), 0);
+	for (i = 0; i < 50; i++) {
+		cr_expect(has_number(r, i, NOW + 50), "%u", i);
+		cr_expect_not(has_number(r, i, NOW + 100), "%u", i);
+	}
+	revocations_free(r);
+}
+
 Test(revocation, what_is_over_from_the_start_takes_no_room)
 {
 	struct revocations *r = table_new(10);
