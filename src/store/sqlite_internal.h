@@ -120,9 +120,6 @@ enum store_result sqlite_read_user(
 enum store_result sqlite_user_find_id(
     struct sqlite_store *s, int64_t id, struct store_user *user);
 
-/* a + b, held at the end of the range. */
-int64_t sqlite_later_by(int64_t a, int64_t b);
-
 /* Append to the log; fills number. */
 enum store_result
 sqlite_log(struct sqlite_store *s, struct store_revocation *revocation);

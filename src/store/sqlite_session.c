@@ -5,6 +5,7 @@
 
 #include "base/secret.h"
 #include "store/sqlite_internal.h"
+#include "store/store_rules.h"
 
 /* A session with the digest of its newest refresh token. */
 struct session_row {
@@ -95,12 +96,7 @@ end_session(struct sqlite_store *s, const struct store_session *session,
 	const struct sqlite_value id = SQLITE_TEXT_OF(session->id);
 	enum store_result result;
 
-	memset(made, 0, sizeof(*made));
-	made->kind = STORE_REVOKE_SESSION;
-	made->key_len = strlen(session->id);
-	(void)memcpy(made->key, session->id, made->key_len);
-	made->until =
-	    session->access_until > until ? session->access_until : until;
+	store_session_revocation(session, until, made);
 	result = sqlite_change_any(s, STATEMENT_SESSION_DELETE, &id, 1);
 	return (result == STORE_OK ? sqlite_log(s, made) : result);
 }
@@ -324,7 +320,7 @@ refresh_session(struct sqlite_store *s, const struct store_refresh *refresh,
 		return (result);
 	out->verdict = STORE_REFRESH_REUSED;
 	return (end_session(s, &row.session,
-	    sqlite_later_by(now, refresh->token_life), &out->made));
+	    store_later_by(now, refresh->token_life), &out->made));
 }
 
 enum store_result

@@ -5,6 +5,7 @@
 
 #include "base/secret.h"
 #include "store/sqlite_internal.h"
+#include "store/store_rules.h"
 
 /* UUIDs that are tried for a subject: the first is never taken in earnest. */
 #define SUBJECT_TRIES 3
@@ -14,7 +15,6 @@ static enum store_result find(struct sqlite_store *, enum statement,
 static enum store_result
 take_subject(struct sqlite_store *, struct store_user *);
 static enum store_result insert(struct sqlite_store *, struct store_user *);
-static bool already_so(const struct store_change *, const struct store_user *);
 static enum store_result
 write_change(struct sqlite_store *, const struct store_change *);
 static enum store_result
@@ -189,33 +189,6 @@ sqlite_user_set_hash(struct store *base, int64_t id, const char *expected,
 	    values, SQLITE_COUNT(values)));
 }
 
-int64_t
-sqlite_later_by(int64_t a, int64_t b)
-{
-	int64_t sum;
-
-	return (__builtin_add_overflow(a, b, &sum) ? STORE_FOREVER : sum);
-}
-
-/* Whether a change would change nothing, so that nobody's tokens need end. */
-static bool
-already_so(const struct store_change *change, const struct store_user *user)
-{
-	switch (change->kind) {
-	case STORE_SET_DISABLED:
-		return (user->disabled);
-	case STORE_SET_ENABLED:
-		return (!user->disabled);
-	case STORE_SET_ROLES:
-		return (strcmp(change->roles, user->roles) == 0);
-	case STORE_SET_NAME:
-		return (change->name_len == user->name_len &&
-		    memcmp(change->name, user->name, user->name_len) == 0);
-	default:
-		return (false);
-	}
-}
-
 static enum store_result
 write_change(struct sqlite_store *s, const struct store_change *change)
 {
@@ -247,24 +220,14 @@ write_change(struct sqlite_store *s, const struct store_change *change)
 	return (STORE_OK);
 }
 
-/*
- * Raise the version and note from which one on tokens are good. Of tokens that
- * belong to no session here only the second is known in which they were
- * issued. Those of a disabled or removed account are all refused; enabling it
- * again brings back none that came before, as their version stays behind.
- * Until when is kept with the account: the next row of the log replaces this
- * one and must not end sooner.
- */
+/* Raise the version and note from which one on tokens are good. */
 static enum store_result
 revoke(struct sqlite_store *s, const struct store_change *change,
     const struct store_user *user, struct store_revocation *made)
 {
-	const bool all = change->kind == STORE_SET_DISABLED ||
-	    change->kind == STORE_DELETE_USER;
-	const bool raised = change->kind != STORE_SET_ENABLED;
 	struct sqlite_value values[3] = {
 	    SQLITE_INTEGER_OF(user->id),
-	    SQLITE_INTEGER_OF(raised),
+	    SQLITE_INTEGER_OF(store_change_raises(change)),
 	};
 	enum store_result result;
 	sqlite3_stmt *row;
@@ -273,24 +236,13 @@ revoke(struct sqlite_store *s, const struct store_change *change,
 	result = sqlite_query(s, STATEMENT_ACCESS_UNTIL, values, 1, &row);
 	if (result != STORE_OK)
 		return (result);
-	until = sqlite3_column_int64(row, 0);
+	until = store_change_revocation(
+	    change, user, sqlite3_column_int64(row, 0), made);
 	sqlite_reset(row);
-	made->until = sqlite_later_by(change->now, change->token_life);
-	if (until > made->until)
-		made->until = until;
-	values[2] = (struct sqlite_value)SQLITE_INTEGER_OF(made->until);
-
-	made->kind = STORE_REVOKE_USER;
-	(void)memcpy(made->key, user->subject, sizeof(made->key));
-	made->key_len = user->subject_len;
-	made->version =
-	    all ? STORE_FOREVER : sqlite_later_by(user->version, raised);
-	made->before = all ? STORE_FOREVER : change->now;
-	if (change->kind == STORE_SET_DISABLED)
-		made->until = STORE_FOREVER;
+	values[2] = (struct sqlite_value)SQLITE_INTEGER_OF(until);
 
 	result = sqlite_change(s, STATEMENT_RAISE_VERSION, values, 3);
-	if (result == STORE_OK && change->kind != STORE_SET_ROLES)
+	if (result == STORE_OK && store_change_ends_sessions(change))
 		result =
 		    sqlite_change_any(s, STATEMENT_SESSIONS_DELETE, values, 1);
 	if (result == STORE_OK)
@@ -308,7 +260,7 @@ change_user(struct sqlite_store *s, const struct store_change *change,
 
 	memset(&user, 0, sizeof(user));
 	result = sqlite_user_find_id(s, change->user_id, &user);
-	if (result != STORE_OK || already_so(change, &user))
+	if (result != STORE_OK || store_change_idle(change, &user))
 		goto out;
 	if (change->kind == STORE_DELETE_USER) {
 		result = revoke(s, change, &user, made);
