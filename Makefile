@@ -47,7 +47,8 @@ endif
 CFLAGS_ALL = -std=gnu11 $(OPT) $(INSTRUMENT) $(WARN) -fPIC \
 	     -fvisibility=hidden -fstack-protector-strong -D_GNU_SOURCE \
 	     $(DEFS) -Isrc $(CFLAGS)
-LIBS = -ljwt -ljansson -lsodium -lsqlite3 -lcrypto -lcrypt -largon2 -lpthread
+LIBS = -ljwt -ljansson -lsodium -lsqlite3 -lpq -lcrypto -lcrypt -largon2 \
+       -lpthread
 
 LIB_SRC = $(wildcard src/base/*.c src/store/*.c src/auth/*.c)
 LIB_OBJ = $(LIB_SRC:src/%.c=$(OUT)/obj/%.o)

@@ -18,6 +18,8 @@ static bool session_fits(struct store *, const char *);
 static bool client_fits(struct store *, const char *);
 static bool revocation_fits(struct store *, const struct store_revocation *);
 static bool change_fits(struct store *, const struct store_change *);
+static enum store_result
+open_either(const char *, bool, struct store **, char[STORE_ERROR_MAX]);
 
 /* Indexed by enum store_result. */
 static const char *const result_texts[] = {
@@ -32,6 +34,10 @@ static const char *const result_texts[] = {
     [STORE_READONLY] = "the database may not be written",
     [STORE_FAILED] = "the database failed",
 };
+
+/* How an address begins. */
+#define SCHEME_SQLITE "sqlite:"
+static const char *const server_schemes[] = {"postgresql://", "postgres://"};
 
 static enum store_result
 invalid(struct store *s, const char *fmt, ...)
@@ -167,6 +173,62 @@ store_roles_valid(const char *roles)
 		role++;
 	}
 	return (true);
+}
+
+const char *
+store_where_path(const char *where)
+{
+	size_t len = strlen(SCHEME_SQLITE);
+
+	if (strncmp(where, SCHEME_SQLITE, len) != 0 || where[len] == '\0')
+		return (NULL);
+	return (where + len);
+}
+
+bool
+store_where_server(const char *where)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(server_schemes) / sizeof(server_schemes[0]);
+	     i++) {
+		if (strncmp(where, server_schemes[i],
+			strlen(server_schemes[i])) == 0)
+			return (true);
+	}
+	return (false);
+}
+
+static enum store_result
+open_either(const char *where, bool existing, struct store **out,
+    char error[STORE_ERROR_MAX])
+{
+	const char *path = store_where_path(where);
+
+	if (path != NULL)
+		return (existing ? store_open_sqlite_existing(path, out, error)
+				 : store_open_sqlite(path, out, error));
+	if (store_where_server(where))
+		return (existing
+			? store_open_postgresql_existing(where, out, error)
+			: store_open_postgresql(where, out, error));
+	*out = NULL;
+	(void)snprintf(error, STORE_ERROR_MAX,
+	    "a database is sqlite:PATH or postgresql://...");
+	return (STORE_INVALID);
+}
+
+enum store_result
+store_open(const char *where, struct store **out, char error[STORE_ERROR_MAX])
+{
+	return (open_either(where, false, out, error));
+}
+
+enum store_result
+store_open_existing(
+    const char *where, struct store **out, char error[STORE_ERROR_MAX])
+{
+	return (open_either(where, true, out, error));
 }
 
 void

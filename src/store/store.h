@@ -303,7 +303,8 @@ struct store_ops {
 	    int64_t since_ms, int limit, int64_t *removed);
 
 	/* A number that changes when any other handle, of any process, has
-	 * changed the database. Cheap. */
+	 * appended to the log of revocations, and may change with whatever
+	 * else it does. Cheap. */
 	enum store_result (*change_mark)(struct store *, int64_t *mark);
 
 	/*
@@ -345,6 +346,36 @@ enum store_result store_open_sqlite(const char *path, struct store **out,
 enum store_result
 store_open_sqlite_existing(const char *path, struct store **out,
     char error[STORE_ERROR_MAX]) __attribute__((warn_unused_result));
+
+/*
+ * The same for a PostgreSQL database: url is postgresql://..., whatever libpq
+ * understands. Nothing that is left in error holds a password. The schema
+ * "corgi" is made when need be, which takes the right to, as the role that the
+ * address names. INVALID: no such address, or no such database; READONLY: the
+ * server refuses the role, or it may not do this; BUSY: it has no connection
+ * left; FAILED: it cannot be reached, and may be a moment later.
+ */
+enum store_result store_open_postgresql(const char *url, struct store **out,
+    char error[STORE_ERROR_MAX]) __attribute__((warn_unused_result));
+enum store_result
+store_open_postgresql_existing(const char *url, struct store **out,
+    char error[STORE_ERROR_MAX]) __attribute__((warn_unused_result));
+
+/*
+ * The same for a database of either kind: "sqlite:" and a path, or
+ * "postgresql://..." (also "postgres://...").
+ */
+enum store_result store_open(const char *where, struct store **out,
+    char error[STORE_ERROR_MAX]) __attribute__((warn_unused_result));
+enum store_result store_open_existing(const char *where, struct store **out,
+    char error[STORE_ERROR_MAX]) __attribute__((warn_unused_result));
+
+/* The path of a SQLite database that where names; NULL: it names another. */
+const char *store_where_path(const char *where);
+
+/* Whether where names a database that a server keeps, which may be out of
+ * reach for a while. */
+bool store_where_server(const char *where);
 
 void store_close(struct store *s);
 

@@ -1,6 +1,11 @@
 /*
- * store_helpers.h - a folder of its own for every test of the store, and the
- * plain file and SQLite access that the tests need beside store.h.
+ * store_helpers.h - a database of its own for every test of the store, and what
+ * the tests do to it beside store.h.
+ *
+ * The contract is the same for every back end, and so are its tests: with
+ * TEST_STORE=postgresql in the environment they run against the server of
+ * store_server.h, else against a SQLite file. Those that are about the file
+ * begin with SQLITE_ONLY().
  */
 #ifndef CORGI_STORE_HELPERS_H
 #define CORGI_STORE_HELPERS_H
@@ -18,14 +23,31 @@
 #include <unistd.h>
 
 #include "store/store.h"
+#include "store_server.h"
 
 /* The password hash of accounts of which nothing else is said. */
 #define HASH_A "$argon2id$v=19$m=19456,t=2,p=1$aaaa$bbbb"
 
-/* The folder of the running test and the database in it. Each test is a
- * process of its own. */
+/* The folder of the running test, the file in it, and where store_open() finds
+ * its database. Each test is a process of its own. */
 static char test_folder[PATH_MAX / 2];
 static char test_path[PATH_MAX];
+static char test_where[PATH_MAX + 8];
+
+static inline bool
+on_postgresql(void)
+{
+	const char *store = getenv("TEST_STORE");
+
+	return (store != NULL && strcmp(store, "postgresql") == 0);
+}
+
+/* For a test of the file as such. */
+#define SQLITE_ONLY()                                                          \
+	do {                                                                   \
+		if (on_postgresql())                                           \
+			cr_skip_test("this is about the file");                \
+	} while (0)
 
 static inline void
 folder_make(void)
@@ -37,6 +59,11 @@ folder_make(void)
 	cr_assert_not_null(mkdtemp(test_folder));
 	(void)snprintf(
 	    test_path, sizeof(test_path), "%s/corgi.db", test_folder);
+	(void)snprintf(test_where, sizeof(test_where), "sqlite:%s", test_path);
+	if (on_postgresql()) {
+		server_database_make();
+		server_url(server_database, "", test_where);
+	}
 }
 
 static inline void
@@ -47,6 +74,8 @@ folder_remove(void)
 	DIR *folder;
 
 	cr_assert_eq(seteuid(getuid()), 0);
+	if (on_postgresql())
+		server_database_remove();
 	if ((folder = opendir(test_folder)) == NULL)
 		return;
 	while ((entry = readdir(folder)) != NULL) {
@@ -58,15 +87,22 @@ folder_remove(void)
 	(void)rmdir(test_folder);
 }
 
-/* Open test_path, which has to work. */
+/* A database as on the first day, after that of a test so far. */
+static inline void
+folder_renew(void)
+{
+	folder_remove();
+	folder_make();
+}
+
+/* Open the test's database, which has to work. */
 static inline struct store *
 open_store(void)
 {
 	char error[STORE_ERROR_MAX];
 	struct store *s;
 
-	cr_assert_eq(
-	    store_open_sqlite(test_path, &s, error), STORE_OK, "%s", error);
+	cr_assert_eq(store_open(test_where, &s, error), STORE_OK, "%s", error);
 	return (s);
 }
 
@@ -241,6 +277,10 @@ run_sql(const char *path, const char *sql)
 	sqlite3 *db;
 	char *message = NULL;
 
+	if (on_postgresql()) {
+		server_sql(sql, NULL, 0);
+		return;
+	}
 	cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
 	cr_assert_eq(sqlite3_exec(db, sql, NULL, NULL, &message), SQLITE_OK,
 	    "%s: %s", sql, message);
@@ -256,6 +296,10 @@ query_text(const char *path, const char *sql)
 	sqlite3_stmt *query;
 	sqlite3 *db;
 
+	if (on_postgresql()) {
+		server_sql(sql, text, sizeof(text));
+		return (text);
+	}
 	cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
 	cr_assert_eq(sqlite3_prepare_v2(db, sql, -1, &query, NULL), SQLITE_OK);
 	cr_assert_eq(sqlite3_step(query), SQLITE_ROW, "%s", sql);

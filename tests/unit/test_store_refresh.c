@@ -50,9 +50,12 @@ newest_is(const char *session, const char *token)
 	char sql[256];
 
 	(void)snprintf(sql, sizeof(sql),
-	    "SELECT hex(refresh) LIKE hex('%s') || '00%%'"
-	    " FROM sessions WHERE id = '%s'",
-	    token, session);
+	    "SELECT count(*) FROM sessions WHERE id = '%s'"
+	    " AND %s(refresh%s) LIKE %s('%s'%s) || '00%%'",
+	    session, on_postgresql() ? "encode" : "hex",
+	    on_postgresql() ? ", 'hex'" : "",
+	    on_postgresql() ? "encode" : "hex", token,
+	    on_postgresql() ? ", 'hex'" : "");
 	return (strcmp(query_text(test_path, sql), "1") == 0);
 }
 
@@ -250,7 +253,7 @@ ask(int gate, int report, int number, int64_t at)
 	struct store *s;
 
 	(void)snprintf(answer.token, sizeof(answer.token), "own-%d", number);
-	if (store_open_sqlite_existing(test_path, &s, error) == STORE_OK) {
+	if (store_open_existing(test_where, &s, error) == STORE_OK) {
 		(void)!read(gate, &go, 1);
 		answer.result =
 		    refresh_at(s, "s1", at, "r1", answer.token, &result);
@@ -359,6 +362,7 @@ Test(store_refresh, what_was_answered_is_on_the_disk)
 	struct store_revocation made;
 	struct store_session session;
 
+	SQLITE_ONLY();
 	have_session(s, have_account(s, "cosmo"), "s1", 1000, "r1");
 	syncs = 0;
 	(void)refresh(s, 1001, "r1", "r2");

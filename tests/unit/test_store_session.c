@@ -3,6 +3,8 @@
  */
 #include "store_helpers.h"
 
+#include <sys/wait.h>
+
 TestSuite(
     store_session, .init = folder_make, .fini = folder_remove, .timeout = 60);
 
@@ -129,6 +131,39 @@ Test(store_session, beyond_the_most_the_one_refreshed_longest_ago_ends)
 	cr_assert_eq(add_session(s, &session, HASH_A, 3, &made), STORE_OK);
 	cr_expect_eq(made.kind, STORE_REVOKE_NONE);
 	free(result);
+	store_close(s);
+}
+
+/* Those who count the sessions at the same moment must not all find room. */
+Test(store_session, of_many_logins_at_once_no_more_stay_than_may)
+{
+	enum { LOGINS = 8, MOST = 3 };
+	struct store *s = open_store();
+	struct ids ids = {.count = 0};
+	struct store_session session;
+	struct store_revocation made;
+	int64_t id = have_account(s, "cosmo");
+	int gate[2], status, i;
+	char go;
+
+	cr_assert_eq(pipe(gate), 0);
+	for (i = 0; i < LOGINS; i++) {
+		if (fork() != 0)
+			continue;
+		(void)close(gate[1]);
+		s = open_store();
+		session = session_at(id, "s0", 1000 + i);
+		session.id[1] = (char)('0' + i);
+		(void)!read(gate[0], &go, 1);
+		_exit(
+		    add_session(s, &session, HASH_A, MOST, &made) != STORE_OK);
+	}
+	(void)close(gate[0]);
+	(void)close(gate[1]);
+	while (wait(&status) > 0)
+		cr_expect_eq(status, 0);
+	cr_assert_eq(store_session_each(s, id, 1000, collect, &ids), STORE_OK);
+	cr_expect_eq(ids.count, MOST, "%s", ids.text);
 	store_close(s);
 }
 

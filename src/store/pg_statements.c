@@ -1,0 +1,149 @@
+#include "store/pg_statements.h"
+
+#define USER_COLUMNS                                                           \
+	"id, name, subject, hash, roles, disabled, version, created_at,"       \
+	" updated_at"
+
+#define SESSION_COLUMNS                                                        \
+	"id, user_id, client, created_at, refreshed_at, expires_at, ends_at,"  \
+	" access_until, refresh"
+
+/*
+ * Advisory locks are known by two numbers, ours by the letters "Corg" and one
+ * of these. They are those of one database of the server.
+ */
+#define LOCK_MIGRATION "1131377255, 1"
+#define LOCK_LOG       "1131377255, 2"
+
+/*
+ * Rows are locked in one order: account, session, log. Whoever takes a part of
+ * these locks in that order waits for nobody who waits for him; and who only
+ * cleans up (PURGE) passes over what is locked.
+ */
+const char *const pg_statement_sql[PG__MAX] = {
+    [PG_FIND] = "SELECT " USER_COLUMNS " FROM users WHERE name = $1",
+    [PG_FIND_SUBJECT] = "SELECT " USER_COLUMNS " FROM users WHERE subject = $1",
+    [PG_LOCK_ID] =
+	"SELECT " USER_COLUMNS " FROM users WHERE id = $1 FOR UPDATE",
+    [PG_SHARE_SESSION_USER] =
+	"SELECT " USER_COLUMNS " FROM users"
+	" WHERE id = (SELECT user_id FROM sessions WHERE id = $1) FOR SHARE",
+    [PG_ADD] = "INSERT INTO users (name, subject, hash, roles, disabled,"
+	       " version, created_at, updated_at)"
+	       " VALUES ($1, $2, $3, $4, $5, 0, $6, $7)"
+	       " ON CONFLICT DO NOTHING RETURNING id",
+    [PG_SET_HASH] = "UPDATE users SET hash = $2, updated_at = $3"
+		    " WHERE id = $1 AND ($4::text IS NULL OR hash = $4)",
+    [PG_SET_DISABLED] =
+	"UPDATE users SET disabled = $2, updated_at = $3 WHERE id = $1",
+    [PG_SET_ROLES] =
+	"UPDATE users SET roles = $2, updated_at = $3 WHERE id = $1",
+    [PG_SET_NAME] = "UPDATE users SET name = $2, updated_at = $3 WHERE id = $1",
+    [PG_RAISE_VERSION] =
+	"UPDATE users SET version = version + $2,"
+	" access_until = greatest(access_until, $3) WHERE id = $1",
+    [PG_DELETE] = "DELETE FROM users WHERE id = $1",
+    [PG_EACH] = "SELECT " USER_COLUMNS " FROM users WHERE name > $1"
+		" ORDER BY name LIMIT $2",
+    [PG_COUNT] = "SELECT count(*) FROM users",
+    [PG_SUBJECT_TAKE] =
+	"INSERT INTO subjects (subject) VALUES ($1) ON CONFLICT DO NOTHING",
+    [PG_SESSION_ADD] =
+	"INSERT INTO sessions (id, user_id, client, refresh,"
+	" created_at, refreshed_at, expires_at, ends_at, access_until)"
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
+    [PG_SESSION_FIND] =
+	"SELECT " SESSION_COLUMNS " FROM sessions WHERE id = $1",
+    [PG_SESSION_LOCK] =
+	"SELECT " SESSION_COLUMNS " FROM sessions WHERE id = $1 FOR UPDATE",
+    [PG_SESSION_EACH] =
+	"SELECT " SESSION_COLUMNS " FROM sessions"
+	" WHERE user_id = $1 AND expires_at > $2 AND ends_at > $2"
+	" ORDER BY refreshed_at DESC, created_at DESC, id",
+    [PG_SESSION_COUNT] =
+	"SELECT count(*) FROM sessions"
+	" WHERE user_id = $1 AND expires_at > $2 AND ends_at > $2",
+    [PG_SESSION_OLDEST] =
+	"SELECT " SESSION_COLUMNS " FROM sessions"
+	" WHERE user_id = $1 AND expires_at > $2 AND ends_at > $2"
+	" ORDER BY refreshed_at, created_at, id LIMIT 1 FOR UPDATE",
+    [PG_SESSION_ROTATE] =
+	"UPDATE sessions SET refresh = $2, client = $3,"
+	" refreshed_at = $4, expires_at = $5,"
+	" access_until = greatest(access_until, $6) WHERE id = $1",
+    [PG_SESSION_USED] =
+	"UPDATE sessions SET"
+	" access_until = greatest(access_until, $2) WHERE id = $1",
+    [PG_SESSION_DELETE] = "DELETE FROM sessions WHERE id = $1",
+    [PG_ACCESS_UNTIL] =
+	"SELECT greatest(access_until, (SELECT max(access_until)"
+	" FROM sessions WHERE user_id = $1)) FROM users WHERE id = $1",
+    [PG_SESSIONS_DELETE] = "DELETE FROM sessions WHERE user_id = $1",
+    [PG_ROTATION_ADD] =
+	"INSERT INTO rotations (digest, session, sealed, followed_at)"
+	" VALUES ($1, $2, $3, $4) ON CONFLICT (digest) DO UPDATE"
+	" SET session = excluded.session, sealed = excluded.sealed,"
+	" followed_at = excluded.followed_at",
+    [PG_ROTATION_FIND] =
+	"SELECT sealed, followed_at FROM rotations"
+	" WHERE digest = $1 AND session = $2 AND followed_at > $3",
+    [PG_ROTATION_PRUNE] =
+	"DELETE FROM rotations WHERE session = $1 AND followed_at <= $2",
+    [PG_REVOCATION_LOCK] = "SELECT pg_advisory_xact_lock(" LOCK_LOG ")",
+    [PG_REVOCATION_ADD] =
+	"INSERT INTO revocations"
+	" (kind, key, version, before, until) VALUES ($1, $2, $3, $4, $5)"
+	" RETURNING number",
+    [PG_REVOCATION_REPLACE] =
+	"DELETE FROM revocations WHERE kind = $1 AND key = $2",
+    [PG_REVOCATION_EACH] =
+	"SELECT number, kind, key, version, before, until FROM revocations"
+	" WHERE number > $1 AND until > $2 ORDER BY number LIMIT $3",
+    [PG_PURGE_SESSIONS] =
+	"DELETE FROM sessions WHERE id = ANY (ARRAY (SELECT id FROM sessions"
+	" WHERE greatest(least(expires_at, ends_at), access_until) <= $1"
+	" LIMIT $2 FOR UPDATE SKIP LOCKED))",
+    [PG_PURGE_ROTATIONS] =
+	"DELETE FROM rotations WHERE digest = ANY (ARRAY (SELECT digest"
+	" FROM rotations WHERE followed_at <= $1"
+	" LIMIT $2 FOR UPDATE SKIP LOCKED))",
+    [PG_PURGE_REVOCATIONS] =
+	"DELETE FROM revocations WHERE number = ANY (ARRAY (SELECT number"
+	" FROM revocations WHERE until <= $1"
+	" LIMIT $2 FOR UPDATE SKIP LOCKED))",
+    [PG_CHANGE_MARK] = "SELECT coalesce(max(number), 0) FROM revocations",
+};
+
+/*
+ * pg_temp comes last, or a table in it would hide ours. synchronous_commit: what
+ * has been acknowledged is on the disk, whatever the server's default; a
+ * stricter one stays.
+ */
+const char pg_statement_settings[] =
+    "SELECT set_config('search_path', 'corgi, pg_temp', false),"
+    " set_config('statement_timeout', $1, false),"
+    " set_config('lock_timeout', $1, false),"
+    " set_config('idle_in_transaction_session_timeout', $1, false),"
+    " set_config('default_transaction_isolation', 'read committed', false),"
+    " set_config('synchronous_commit',"
+    " CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'"
+    " ELSE current_setting('synchronous_commit') END, false)";
+
+/*
+ * By the catalog's rows. to_regclass() answers from what the session remembers,
+ * and what another has made while this one waited for the lock is not in there.
+ */
+const char pg_statement_has_schema[] =
+    "SELECT count(*), count(c.oid) FROM pg_catalog.pg_namespace n"
+    " LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid"
+    " AND c.relname = 'schema_migrations' WHERE n.nspname = 'corgi'";
+
+const char pg_statement_schema_version[] =
+    "SELECT coalesce(max(version), 0) FROM corgi.schema_migrations";
+
+const char pg_statement_migration_lock[] =
+    "SELECT pg_advisory_xact_lock(" LOCK_MIGRATION ")";
+
+const char pg_statement_ping[] =
+    "SET LOCAL statement_timeout = 500; SET LOCAL lock_timeout = 500;"
+    " SELECT EXISTS (SELECT 1 FROM users)";
