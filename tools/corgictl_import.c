@@ -446,15 +446,9 @@ open_input(const char *path)
 static int
 open_store(struct workspace *w, bool dry_run)
 {
-	char error[STORE_ERROR_MAX];
-
 	if (!dry_run)
 		return (workspace_create(w));
-	if (access(w->path, F_OK) == -1 ||
-	    store_open_sqlite(w->path, &w->store, error) == STORE_OK)
-		return (0);
-	complain("%s", error);
-	return (-1);
+	return (workspace_open_existing(w->where, &w->store));
 }
 
 enum exit_code

@@ -73,16 +73,23 @@ read_token(const struct request *request, struct secret *token)
 static int
 load_revocations(const struct config *config, struct revocations **out)
 {
-	char path[PATH_MAX], error[STORE_ERROR_MAX];
-	enum store_result result = STORE_FAILED;
+	char where[CONFIG_DATABASE_MAX], error[STORE_ERROR_MAX];
+	enum store_result opened, result = STORE_FAILED;
 	struct store *store;
+	const char *path;
 	int64_t last = 0;
 
 	*out = NULL;
-	if (config_path(config, "corgi.db", path, sizeof(path)) == -1 ||
-	    access(path, F_OK) == -1)
+	if (config_database(config, config->data_dir, where) == -1)
 		return (0);
-	if (store_open_sqlite_existing(path, &store, error) != STORE_OK) {
+	path = store_where_path(where);
+	if (path != NULL && access(path, F_OK) == -1)
+		return (0);
+	opened = store_open_existing(where, &store, error);
+	secret_wipe(where, sizeof(where));
+	if (opened == STORE_NOT_FOUND)
+		return (0);
+	if (opened != STORE_OK) {
 		complain("%s", error);
 		return (-1);
 	}

@@ -20,16 +20,13 @@ static int append_account(const struct store_user *, void *);
 static enum exit_code
 begin_adding(struct workspace *w, const char *name)
 {
-	char error[STORE_ERROR_MAX];
 	struct store_user user;
 	enum store_result result;
 
-	if (access(w->path, F_OK) == -1)
-		return (EXIT_DONE);
-	if (store_open_sqlite(w->path, &w->store, error) != STORE_OK) {
-		complain("%s", error);
+	if (workspace_open_existing(w->where, &w->store) == -1)
 		return (EXIT_FAILED);
-	}
+	if (w->store == NULL)
+		return (EXIT_DONE);
 	result = store_user_find(w->store, name, strlen(name), &user);
 	secret_wipe(&user, sizeof(user));
 	if (result == STORE_NOT_FOUND)

@@ -8,11 +8,9 @@
 #include "base/clock.h"
 #include "corgictl_workspace.h"
 
-/* Name of the database in the data folder. */
-#define DATABASE "corgi.db"
-
 static int open_database(struct workspace *);
 static int open_audit(struct workspace *);
+static void complain_of_none(const char *);
 
 int
 workspace_load(struct workspace *w, const struct request *request)
@@ -20,7 +18,7 @@ workspace_load(struct workspace *w, const struct request *request)
 	memset(w, 0, sizeof(*w));
 	if (load_config(request, CONFIG_PROD, false, &w->config) == -1)
 		return (-1);
-	if (config_path(&w->config, DATABASE, w->path, sizeof(w->path)) == -1) {
+	if (config_database(&w->config, w->config.data_dir, w->where) == -1) {
 		complain("the path of the data folder is too long");
 		config_free(&w->config);
 		return (-1);
@@ -41,7 +39,25 @@ open_database(struct workspace *w)
 {
 	char error[STORE_ERROR_MAX];
 
-	if (store_open_sqlite(w->path, &w->store, error) == STORE_OK)
+	if (store_open(w->where, &w->store, error) == STORE_OK)
+		return (0);
+	complain("%s", error);
+	return (-1);
+}
+
+int
+workspace_open_existing(const char *where, struct store **store)
+{
+	const char *path = store_where_path(where);
+	char error[STORE_ERROR_MAX];
+	enum store_result result;
+
+	*store = NULL;
+	if (path != NULL && access(path, F_OK) == -1)
+		return (0);
+	result = path != NULL ? store_open(where, store, error)
+			      : store_open_existing(where, store, error);
+	if (result == STORE_OK || result == STORE_NOT_FOUND)
 		return (0);
 	complain("%s", error);
 	return (-1);
@@ -82,17 +98,31 @@ open_audit(struct workspace *w)
 	return (0);
 }
 
+static void
+complain_of_none(const char *where)
+{
+	const char *path = store_where_path(where);
+
+	if (path == NULL)
+		complain("there are no accounts in this database yet "
+			 "(CORGI_DATABASE)");
+	else
+		complain(
+		    "%s: there is no database (%s)", path, strerror(errno));
+}
+
 int
 workspace_begin(
     struct workspace *w, const struct request *request, bool changes)
 {
 	if (workspace_load(w, request) == -1)
 		return (-1);
-	if (access(w->path, F_OK) == -1)
-		complain(
-		    "%s: there is no database (%s)", w->path, strerror(errno));
-	else if (open_database(w) == 0 && (!changes || open_audit(w) == 0))
-		return (0);
+	if (workspace_open_existing(w->where, &w->store) == 0) {
+		if (w->store == NULL)
+			complain_of_none(w->where);
+		else if (!changes || open_audit(w) == 0)
+			return (0);
+	}
 	workspace_end(w);
 	return (-1);
 }
@@ -116,6 +146,7 @@ workspace_end(struct workspace *w)
 	audit_close();
 	store_close(w->store);
 	config_free(&w->config);
+	secret_wipe(w->where, sizeof(w->where));
 }
 
 bool

@@ -22,7 +22,7 @@
 
 struct workspace {
 	struct config config;
-	char path[PATH_MAX];             /* of the database */
+	char where[CONFIG_DATABASE_MAX]; /* the database; may hold a password */
 	struct store *store;             /* NULL until it is opened */
 	struct account_service accounts; /* nobody logs in here */
 	struct session_service sessions;
@@ -41,6 +41,13 @@ int workspace_load(struct workspace *w, const struct request *request)
  */
 int workspace_begin(struct workspace *w, const struct request *request,
     bool changes) __attribute__((warn_unused_result));
+
+/*
+ * Open the database that is there. *store is NULL, and 0 returned, when there
+ * is none; -1 after a complaint. On a server nothing is made or migrated.
+ */
+int workspace_open_existing(const char *where, struct store **store)
+    __attribute__((warn_unused_result));
 
 /* Open the database and the audit log; make the folder and the database first
  * if there are none. 0, or -1 after a complaint (workspace_end() is due). */

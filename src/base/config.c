@@ -169,10 +169,30 @@ config_free(struct config *c)
 	free(c->query_name);
 	free(c->audit_log);
 	free(c->data_dir);
+	secret_free(&c->database);
 	free_list(&c->trusted_proxies);
 	free(c->tls_certificate);
 	free(c->tls_key);
 	memset(c, 0, sizeof(*c));
+}
+
+int
+config_database(
+    const struct config *c, const char *folder, char out[CONFIG_DATABASE_MAX])
+{
+	const char *given = c->database.len == 0
+	    ? CONFIG_SQLITE "corgi.db"
+	    : (const char *)c->database.data;
+	size_t kind = strlen(CONFIG_SQLITE);
+	int n;
+
+	if (strncmp(given, CONFIG_SQLITE, kind) != 0 || given[kind] == '/')
+		n = snprintf(out, CONFIG_DATABASE_MAX, "%s", given);
+	else
+		n = snprintf(out, CONFIG_DATABASE_MAX, "%s%s/%s", CONFIG_SQLITE,
+		    folder, given + kind);
+
+	return (n < 0 || n >= CONFIG_DATABASE_MAX ? -1 : 0);
 }
 
 int

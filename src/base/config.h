@@ -116,8 +116,10 @@ struct config {
 	 * "-" or "off". */
 	char *audit_log;
 
-	/* The store. */
+	/* The store: its folder, and where its database is as given, of
+	 * length 0 for corgi.db in that folder; see config_database(). */
 	char *data_dir;
+	struct secret database;
 
 	/* Passwords: argon2id's cost. */
 	uint64_t argon2_memory_kib;
@@ -178,6 +180,17 @@ void config_free(struct config *c);
 
 /* All options, ordered for people; *count entries. */
 const struct config_option *config_options(size_t *count);
+
+/* Room for where a database is, with the closing NUL (bytes). */
+#define CONFIG_DATABASE_MAX 4096
+
+/*
+ * Where the database is, as store_open() takes it; a file that is in the data
+ * folder by way of folder, which is data_dir or another name of it. -1 when
+ * that does not fit. May hold a password.
+ */
+int config_database(const struct config *c, const char *folder,
+    char out[CONFIG_DATABASE_MAX]) __attribute__((warn_unused_result));
 
 /* data_dir + "/" + file into out; -1 when it does not fit. */
 int config_path(const struct config *c, const char *file, char *out,

@@ -35,6 +35,9 @@ const struct config_rule *config_rule_of(size_t index);
 /* Behind a name: the value is in a file. */
 #define CONFIG_FILE_SUFFIX "_FILE"
 
+/* How the address of a database in a file begins. */
+#define CONFIG_SQLITE "sqlite:"
+
 /* Write one line for the operator, safe to print; returns -1. */
 int config_refuse(char *error, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
@@ -68,6 +71,8 @@ const char *
 config_read_pem(const struct config_rule *, struct secret *, void *);
 const char *
 config_read_text(const struct config_rule *, struct secret *, void *);
+const char *
+config_read_database(const struct config_rule *, struct secret *, void *);
 const char *
 config_read_list(const struct config_rule *, struct secret *, void *);
 const char *

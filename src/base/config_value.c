@@ -107,6 +107,26 @@ config_read_text(
 	return (config_keep(place, text, value->len));
 }
 
+/* What else is in the address of a server is for its library to judge. */
+const char *
+config_read_database(
+    const struct config_rule *rule, struct secret *value, void *place)
+{
+	static const char *const kinds[] = {
+	    CONFIG_SQLITE, "postgresql://", "postgres://"};
+	const char *text = (const char *)value->data, *fault;
+	size_t i;
+
+	if ((fault = check_text(rule, text, value->len)) != NULL)
+		return (fault);
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (strncmp(text, kinds[i], strlen(kinds[i])) == 0 &&
+		    text[strlen(kinds[i])] != '\0')
+			return (config_read_secret(rule, value, place));
+	}
+	return ("names no database");
+}
+
 /* Blanks around the entries are not part of them. */
 const char *
 config_read_list(

@@ -2,11 +2,12 @@
  * sandbox.c - what the workers may ask of the kernel beyond what Kore needs
  * itself. Kore's filter kills a process that asks for anything else.
  *
- * SQLite reads, writes and locks files at positions and syncs them; the
- * threads of the pool are made, given a priority and ended; the allocator
+ * SQLite reads, writes and locks files at positions and syncs them; libpq talks
+ * to a server; the threads of the pool are made, given a priority and ended; the allocator
  * moves memory between them.
  */
 #include <sys/prctl.h>
+#include <sys/socket.h>
 
 #include <errno.h>
 #include <sched.h>
@@ -43,6 +44,21 @@ KORE_SECCOMP_FILTER("corgi",
 	KORE_SYSCALL_DENY(mknodat, EACCES),
 	KORE_SYSCALL_DENY(fchmodat, EACCES),
 	KORE_SYSCALL_DENY(fchownat, EACCES),
+
+	/* libpq: connections to the database's server, the search for its
+	 * address, and who is at the other end of a local one. glibc asks the
+	 * kernel for the routes to several addresses and does without. */
+	KORE_SYSCALL_ALLOW_ARG(socket, 0, AF_UNIX),
+	KORE_SYSCALL_ALLOW_ARG(socket, 0, AF_INET),
+	KORE_SYSCALL_ALLOW_ARG(socket, 0, AF_INET6),
+	KORE_SYSCALL_DENY_ARG(socket, 0, AF_NETLINK, EACCES),
+	KORE_SYSCALL_ALLOW(connect),
+	KORE_SYSCALL_ALLOW(getsockopt),
+	KORE_SYSCALL_ALLOW(getsockname),
+	KORE_SYSCALL_ALLOW(getpeername),
+	KORE_SYSCALL_ALLOW(sendmsg),
+	KORE_SYSCALL_ALLOW(sendmmsg),
+	KORE_SYSCALL_ALLOW(recvmsg),
 
 	/* The pool of threads. */
 	KORE_SYSCALL_DENY(clone3, ENOSYS),

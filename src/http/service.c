@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -7,6 +8,7 @@
 
 #include "auth/hash_memory.h"
 #include "base/audit.h"
+#include "base/clock.h"
 #include "base/jdoc.h"
 #include "base/log.h"
 #include "http/service.h"
@@ -17,9 +19,13 @@
 #define FLAVOR CONFIG_PROD
 #endif
 
+/* How often it is logged that a server cannot be reached. */
+#define COMPLAIN_MS 10000
+
 /* The one service of this process. */
 static struct service service;
 
+static void complain(const char *);
 static void load_configuration(void);
 static void make_shared(void);
 static void find_folder(void);
@@ -74,6 +80,7 @@ service_stop(void)
 	key_free(service.key);
 	service.key = NULL;
 	config_free(&service.config);
+	secret_wipe(service.database, sizeof(service.database));
 }
 
 struct store *
@@ -84,13 +91,27 @@ service_store(void **local)
 
 	if (*local != NULL)
 		return (*local);
-	if (store_open_sqlite_existing(service.database, &store, error) !=
-	    STORE_OK) {
-		log_line(LOG_LEVEL_ERR, "store: %s", error);
+	if (store_open_existing(service.database, &store, error) != STORE_OK) {
+		complain(error);
 		return (NULL);
 	}
 	*local = store;
 	return (store);
+}
+
+/* A server that is out of reach is tried by every thread for every request:
+ * that is said now and then. */
+static void
+complain(const char *error)
+{
+	static _Atomic int64_t said;
+	int64_t now = clock_monotonic_ms(), last = said;
+
+	if (store_where_server(service.database) && last != 0 &&
+	    now - last < COMPLAIN_MS)
+		return;
+	if (atomic_compare_exchange_strong(&said, &last, now))
+		log_line(LOG_LEVEL_ERR, "store: %s", error);
 }
 
 void
@@ -162,8 +183,8 @@ find_folder(void)
 		    service.config.data_dir, strerror(errno));
 		refuse_start(line);
 	}
-	if (snprintf(service.database, sizeof(service.database), "%s/corgi.db",
-		service.folder) >= (int)sizeof(service.database))
+	if (config_database(
+		&service.config, service.folder, service.database) == -1)
 		refuse_start("the path of the data folder is too long");
 }
 
@@ -198,7 +219,7 @@ prepare_store(void)
 	char error[STORE_ERROR_MAX], line[1024];
 	struct store *store;
 
-	if (store_open_sqlite(service.database, &store, error) != STORE_OK) {
+	if (store_open(service.database, &store, error) != STORE_OK) {
 		(void)snprintf(line, sizeof(line), "store: %s", error);
 		refuse_start(line);
 	}

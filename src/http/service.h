@@ -24,10 +24,11 @@ struct service {
 	struct session_service sessions;
 	struct revocations *revocations; /* shared by all processes */
 	struct throttle *throttle;       /* the same */
-	int64_t followed;        /* of the log of revocations, at the start */
-	char folder[PATH_MAX];   /* the data folder; absolute: workers change
+	int64_t followed;      /* of the log of revocations, at the start */
+	char folder[PATH_MAX]; /* the data folder; absolute: workers change
 				  * theirs */
-	char database[PATH_MAX]; /* the file in it */
+	char database[CONFIG_DATABASE_MAX]; /* for store_open(); may hold a
+					     * password */
 };
 
 /* The service of this process; service_start() came first. */

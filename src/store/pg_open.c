@@ -65,7 +65,7 @@ pg_check_version(struct pg_store *s)
 		    (long long)version, steps[count - 1].version));
 	if (version < 1)
 		return (pg_fail_with(
-		    s, STORE_FAILED, "holds no accounts of Corgi yet"));
+		    s, STORE_NOT_FOUND, "holds no accounts of Corgi yet"));
 	if (version < steps[count - 1].version)
 		return (pg_fail_with(s, STORE_FAILED,
 		    "has schema version %lld instead of %d and is not migrated "

@@ -353,7 +353,8 @@ store_open_sqlite_existing(const char *path, struct store **out,
  * "corgi" is made when need be, which takes the right to, as the role that the
  * address names. INVALID: no such address, or no such database; READONLY: the
  * server refuses the role, or it may not do this; BUSY: it has no connection
- * left; FAILED: it cannot be reached, and may be a moment later.
+ * left; FAILED: it cannot be reached, and may be a moment later; NOT_FOUND, of
+ * a database that is there: it holds nothing of ours yet.
  */
 enum store_result store_open_postgresql(const char *url, struct store **out,
     char error[STORE_ERROR_MAX]) __attribute__((warn_unused_result));

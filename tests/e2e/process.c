@@ -23,6 +23,7 @@
 
 #include <criterion/criterion.h>
 
+#include "database.h"
 #include "process.h"
 
 /* Longest run of a program (milliseconds). */
@@ -157,6 +158,7 @@ scratch_free(char *path)
 
 	if (path == NULL)
 		return;
+	database_forget(path);
 	scratch_remove(path);
 	for (i = 0; i < SCRATCH_MAX; i++) {
 		if (scratch[i] != NULL && strcmp(scratch[i], path) == 0) {

@@ -17,6 +17,7 @@
 
 #include <criterion/criterion.h>
 
+#include "database.h"
 #include "raw.h"
 #include "server.h"
 
@@ -55,6 +56,7 @@ static void server_exec(const struct server *, const struct server_options *)
 static void environment_add(const char **, size_t *, const char *);
 static void
 environment_keep(const char **, size_t *, const char *, const char *);
+static bool names_database(const struct server_options *);
 static bool server_reap(struct server *);
 static bool server_answers(int);
 static bool port_was_taken(const struct server *);
@@ -96,6 +98,21 @@ environment_keep(const char **env, size_t *n, const char *from, const char *to)
 		environment_add(env, n, entry);
 }
 
+/* Whether the test says itself where the accounts are. */
+static bool
+names_database(const struct server_options *options)
+{
+	static const char name[] = "CORGI_DATABASE";
+	size_t i;
+
+	for (i = 0;
+	     options->environment != NULL && options->environment[i] != NULL;
+	     i++)
+		if (strncmp(options->environment[i], name, strlen(name)) == 0)
+			return (true);
+	return (false);
+}
+
 /* In the child. Everything in kore's file is relative to the folder, so that
  * no path with a blank ever meets kore's splitting at blanks. */
 static void
@@ -132,6 +149,10 @@ server_exec(const struct server *s, const struct server_options *options)
 	environment_add(env, &n, "CORGI_THROTTLE_ACCOUNT=0");
 	environment_add(env, &n, "CORGI_THROTTLE_ADDRESS=0");
 	if (asprintf(&entry, "CORGI_DATA_DIR=%s", s->data_dir) != -1)
+		environment_add(env, &n, entry);
+	if (database_on_server() && !names_database(options) &&
+	    asprintf(&entry, "CORGI_DATABASE=%s", database_of(s->data_dir)) !=
+		-1)
 		environment_add(env, &n, entry);
 	for (i = 0;
 	     options->environment != NULL && options->environment[i] != NULL;
@@ -232,6 +253,7 @@ server_launch(const struct server_options *options)
 		(void)snprintf(
 		    s->data_dir, sizeof(s->data_dir), "%.900s/data", s->folder);
 	server_write_files(s, options);
+	(void)database_of(s->data_dir);
 
 	self = getpid();
 	s->pid = fork();
@@ -327,6 +349,8 @@ server_start(const struct server_options *options)
 static void
 server_release(struct server *s)
 {
+	if (strncmp(s->data_dir, s->folder, strlen(s->folder)) == 0)
+		database_forget(s->data_dir);
 	scratch_free(s->folder);
 	free(s);
 }

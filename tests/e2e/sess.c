@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include <criterion/criterion.h>
-#include <sqlite3.h>
 
+#include "database.h"
 #include "http.h"
 #include "sess.h"
 #include "tok.h"
@@ -279,10 +279,10 @@ int
 sess_ctl(const struct server *s, const char *password, ...)
 {
 	const char *argv[WORDS_MAX + 2];
-	const char *env[] = {"PATH=/usr/bin:/bin", NULL, NULL};
+	const char *env[] = {"PATH=/usr/bin:/bin", NULL, NULL, NULL};
 	struct run_result r;
 	va_list ap;
-	char *folder;
+	char *folder, *database = NULL;
 	size_t n;
 	int status;
 
@@ -297,33 +297,20 @@ sess_ctl(const struct server *s, const char *password, ...)
 	argv[n] = NULL;
 	folder = text_of("CORGI_DATA_DIR=%s", server_data_dir(s));
 	env[1] = folder;
+	if (database_of(server_data_dir(s)) != NULL)
+		env[2] = database = text_of(
+		    "CORGI_DATABASE=%s", database_of(server_data_dir(s)));
 	r = run_program(
 	    argv, env, password, password == NULL ? 0 : strlen(password));
 	status = r.status;
 	run_free(&r);
 	free(folder);
+	free(database);
 	return (status);
 }
 
 char *
 sess_query(const struct server *s, const char *sql)
 {
-	sqlite3_stmt *stmt;
-	sqlite3 *db;
-	char *path, *value = NULL;
-
-	path = text_of("%s/corgi.db", server_data_dir(s));
-	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) !=
-	    SQLITE_OK)
-		cr_assert_fail("%s: %s", path, sqlite3_errmsg(db));
-	(void)sqlite3_busy_timeout(db, 5000);
-	if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) != SQLITE_OK)
-		cr_assert_fail("%s: %s", sql, sqlite3_errmsg(db));
-	if (sqlite3_step(stmt) == SQLITE_ROW)
-		value =
-		    text_of("%s", (const char *)sqlite3_column_text(stmt, 0));
-	(void)sqlite3_finalize(stmt);
-	(void)sqlite3_close(db);
-	free(path);
-	return (value);
+	return (database_query(server_data_dir(s), sql));
 }

@@ -299,6 +299,7 @@ Test(config, texts_are_utf8_without_control_characters)
 	REFUSED("JWT_ENCODE_ISSUER is not UTF-8", "JWT_ENCODE_ISSUER=\xff");
 	REFUSED("JWT_ENCODE_ISSUER is empty", "JWT_ENCODE_ISSUER=");
 	REFUSED("CORGI_DATA_DIR is empty", "CORGI_DATA_DIR=");
+	REFUSED("CORGI_DATABASE holds", "CORGI_DATABASE=sqlite:a\nb");
 	memset(entry + strlen(entry), 'x', 65);
 	REFUSED("JWT_ERROR_MESSAGE_KEY is too long", entry);
 }
@@ -509,8 +510,10 @@ Test(config, secrets_are_marked_as_such)
 		    options[i].secret);
 		cr_assert(strstr(options[i].name, "PRIVATE_KEY") == NULL ||
 		    options[i].secret);
+		cr_assert(strcmp(options[i].name, "CORGI_DATABASE") != 0 ||
+		    options[i].secret);
 	}
-	cr_assert_eq(marked, 3);
+	cr_assert_eq(marked, 4);
 }
 
 Test(config, a_secret_is_made_once_in_the_data_folder)

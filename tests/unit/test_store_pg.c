@@ -191,7 +191,7 @@ Test(store_pg, opening_what_exists_makes_and_migrates_nothing)
 	char error[STORE_ERROR_MAX];
 	struct store *s;
 
-	cr_expect_eq(open_anew(error), STORE_FAILED);
+	cr_expect_eq(open_anew(error), STORE_NOT_FOUND);
 	cr_expect_not_null(strstr(error, "no accounts"), "%s", error);
 	cr_expect_str_eq(query_text(test_path,
 			     "SELECT count(*) FROM pg_namespace"
@@ -199,7 +199,7 @@ Test(store_pg, opening_what_exists_makes_and_migrates_nothing)
 	    "0");
 	store_close(open_store());
 	run_sql(test_path, "UPDATE schema_migrations SET version = 0");
-	cr_expect_eq(open_anew(error), STORE_FAILED);
+	cr_expect_eq(open_anew(error), STORE_NOT_FOUND);
 	run_sql(test_path, "UPDATE schema_migrations SET version = 99");
 	cr_expect_eq(open_anew(error), STORE_NEWER);
 	cr_expect_not_null(strstr(error, "99"), "%s", error);
