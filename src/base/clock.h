@@ -28,4 +28,7 @@ int64_t clock_now_ms(const struct clock *c);
 /* Milliseconds from an arbitrary start that never runs backwards. */
 int64_t clock_monotonic_ms(void);
 
+/* The same, and the time counts in which the machine slept. */
+int64_t clock_boot_ms(void);
+
 #endif

@@ -120,6 +120,7 @@ struct config {
 	 * length 0 for corgi.db in that folder; see config_database(). */
 	char *data_dir;
 	struct secret database;
+	unsigned int database_silence; /* of a server, in seconds; 0: any */
 
 	/* Passwords: argon2id's cost. */
 	uint64_t argon2_memory_kib;

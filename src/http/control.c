@@ -27,8 +27,10 @@
 #include "http/service.h"
 
 /* How often the store is looked at: the longest time that a revocation takes
- * which neither this service nor corgictl made. */
-#define TICK_MS 100
+ * which neither this service nor corgictl made. A store that tells is looked
+ * at to see whether it still does. */
+#define TICK_MS  100
+#define TELLS_MS 500
 
 /* A request's longest line, and how long its client may take. */
 #define LINE_MAX_BYTES 4096
@@ -211,7 +213,7 @@ control_stop(void)
 static void *
 control_thread(void *arg)
 {
-	struct pollfd fds[2];
+	struct pollfd fds[3];
 	int client;
 
 	(void)arg;
@@ -220,8 +222,11 @@ control_thread(void *arg)
 	fds[0].events = POLLIN;
 	fds[1].fd = control.fd;
 	fds[1].events = POLLIN;
+	fds[2].events = POLLIN;
 	for (;;) {
-		if (poll(fds, 2, TICK_MS) == -1 && errno != EINTR)
+		fds[2].fd = follow_fd();
+		if (poll(fds, 3, fds[2].fd == -1 ? TICK_MS : TELLS_MS) == -1 &&
+		    errno != EINTR)
 			break;
 		if (fds[0].revents != 0)
 			break;

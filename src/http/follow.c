@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "http/follow.h"
+#include "http/heard.h"
 #include "http/service.h"
 
 /* How often what is over is removed, and at most how many rows at once, so
@@ -14,16 +15,24 @@
 /* How often the same trouble is logged. */
 #define COMPLAIN_MS 60000
 
+/* How often a server is asked although it has told of nothing, and how often
+ * one is tried that could not be reached at the start. */
+#define HEARTBEAT_MS 1000
+#define PREPARE_MS   1000
+
 /* What the one control thread of this worker keeps. */
 static struct {
 	void *local; /* its store handle */
 	bool begun;
 	int64_t mark; /* of the database when it was last followed */
-	int64_t last; /* number of the last row followed */
 	int64_t purged_ms;
+	int64_t prepared_ms;   /* when that was last tried */
 	int64_t complained_ms; /* 0: not lately */
 } follower;
 
+static bool prepared(void);
+static void look(struct store *);
+static void hear(struct store *);
 static bool follow(struct store *);
 static void purge(struct store *);
 static void complain(const char *);
@@ -32,11 +41,52 @@ void
 follow_tick(void)
 {
 	struct store *store;
+
+	if (!prepared() || (store = service_store(&follower.local)) == NULL)
+		return;
+	if (service_get()->on_server)
+		hear(store);
+	else
+		look(store);
+	if (follower.local != NULL &&
+	    clock_monotonic_ms() - follower.purged_ms >= PURGE_MS) {
+		follower.purged_ms = clock_monotonic_ms();
+		purge(follower.local);
+	}
+}
+
+int
+follow_fd(void)
+{
+	int fd = -1;
+
+	if (follower.local == NULL || !service_get()->on_server)
+		return (-1);
+	if (store_listen(follower.local, &fd) == STORE_OK)
+		return (fd);
+	service_store_settle(&follower.local, STORE_FAILED);
+	return (-1);
+}
+
+/* Whether there is a database to follow; one that was out of reach at the
+ * start is tried now and then. */
+static bool
+prepared(void)
+{
+	int64_t now = clock_monotonic_ms();
+
+	if (!service_get()->prepared && now - follower.prepared_ms < PREPARE_MS)
+		return (follower.begun);
+	follower.prepared_ms = now;
+	return (service_prepare());
+}
+
+/* A file tells nobody when it changes. */
+static void
+look(struct store *store)
+{
 	int64_t mark;
 
-	store = service_store(&follower.local);
-	if (store == NULL)
-		return;
 	if (store_change_mark(store, &mark) != STORE_OK) {
 		service_store_settle(&follower.local, STORE_FAILED);
 		return;
@@ -45,11 +95,32 @@ follow_tick(void)
 		follower.begun = true;
 		follower.mark = mark;
 	}
-	if (follower.local != NULL &&
-	    clock_monotonic_ms() - follower.purged_ms >= PURGE_MS) {
-		follower.purged_ms = clock_monotonic_ms();
-		purge(store);
+}
+
+/*
+ * A server tells of every row. It is asked for the rows also when none of this
+ * node's workers has done so for a while: what came of that is the sign that it
+ * can still be heard, and what was told to a connection that is gone is in the
+ * log all the same. While it is asked more may be told.
+ */
+static void
+hear(struct store *store)
+{
+	bool news;
+	int fd;
+
+	for (;;) {
+		if (store_listen(store, &fd) != STORE_OK ||
+		    store_heard(store, &news) != STORE_OK)
+			break;
+		if (!news && heard_ago() < HEARTBEAT_MS)
+			return;
+		if (!follow(store))
+			return;
+		follower.begun = true;
 	}
+	complain(store_error(store));
+	service_store_settle(&follower.local, STORE_FAILED);
 }
 
 bool
@@ -57,6 +128,8 @@ follow_now(void)
 {
 	struct store *store;
 
+	if (!prepared())
+		return (false);
 	store = service_store(&follower.local);
 	return (store != NULL && follow(store));
 }
@@ -72,13 +145,9 @@ follow_end(void)
 static bool
 follow(struct store *store)
 {
-	const struct service *service = service_get();
 	enum store_result result;
 
-	if (follower.last == 0)
-		follower.last = service->followed;
-	result = revocations_follow(service->revocations, store,
-	    clock_now(&service->policy.clock), &follower.last);
+	result = heard_follow(store);
 	if (result == STORE_OK) {
 		follower.complained_ms = 0;
 		return (true);

@@ -9,9 +9,13 @@
 
 /*
  * Look whether the store has changed and, if so, follow its log; now and then
- * remove what is over. Call often.
+ * remove what is over. Call often, and when follow_fd() is readable.
  */
 void follow_tick(void);
+
+/* Readable when the store has something to tell (poll.h); -1: it does not tell,
+ * or is out of reach. Another one after each tick. */
+int follow_fd(void);
 
 /* Follow the log now, changed or not. Whether all of it is in memory. */
 bool follow_now(void);

@@ -29,6 +29,7 @@ enum front_slot {
 	FRONT_PLACE,  /* where the guard found the token */
 	FRONT_TOKEN,  /* its text, where it may be renewed */
 	FRONT_JOB,    /* work on a background thread */
+	FRONT_CHECK,  /* the same, of the guard */
 	FRONT_SLOTS
 };
 

@@ -8,6 +8,8 @@
 #include "base/log.h"
 #include "http/front.h"
 #include "http/guard_internal.h"
+#include "http/heard.h"
+#include "http/job.h"
 #include "http/service.h"
 
 /* Tokens this worker has verified. */
@@ -23,6 +25,16 @@ static enum guard_location places[] = {
     [GUARD_LOCATIONS] = GUARD_LOCATIONS,
 };
 
+/* What a strict guard waits for before it judges a token for good. */
+struct check {
+	struct job job;
+	enum error_code result;
+};
+
+static bool unsure(const struct guard *, const struct check *, struct fault *);
+static int check_start(struct http_request *);
+static void check_run(struct offload_job *, void **);
+static void check_release(struct job *);
 static enum error_code judge(const struct guard *, const struct guard_token *,
     struct claims **, struct fault *);
 static enum error_code
@@ -56,10 +68,12 @@ int
 guard_verify(struct http_request *req, char *unused)
 {
 	const struct guard *guard = guard_find(req->hdlr->auth);
+	const struct check *check = front_get(req, FRONT_CHECK);
 	struct guard_token token;
 	struct refusal refusal;
 	struct fault fault;
 	struct claims *claims = NULL;
+	bool ask = false;
 
 	(void)unused;
 	if (guard == NULL) {
@@ -73,9 +87,16 @@ guard_verify(struct http_request *req, char *unused)
 	if (guard_locate(guard, &service_get()->config, front_request(req),
 		&token, &fault) == ERR_NONE &&
 	    (token.text == NULL ||
-		judge(guard, &token, &claims, &fault) == ERR_NONE))
-		(void)keep(req, guard, &token, claims, &fault);
+		judge(guard, &token, &claims, &fault) == ERR_NONE)) {
+		ask = claims != NULL && guard->strict && check == NULL;
+		if (ask || (claims != NULL && unsure(guard, check, &fault)))
+			claims_free(claims);
+		else
+			(void)keep(req, guard, &token, claims, &fault);
+	}
 	guard_token_free(&token);
+	if (ask)
+		return (check_start(req));
 	if (fault.code == ERR_NONE)
 		return (KORE_RESULT_OK);
 
@@ -83,6 +104,64 @@ guard_verify(struct http_request *req, char *unused)
 	refusal.fault = &fault;
 	(void)front_refuse_with(req, &refusal);
 	return (KORE_RESULT_ERROR);
+}
+
+/*
+ * Whether a good token may have been revoked elsewhere without a word of it
+ * here. A strict guard has just been told by the database, or not at all.
+ */
+static bool
+unsure(
+    const struct guard *guard, const struct check *check, struct fault *fault)
+{
+	if (guard->strict)
+		return (fault_set(fault, check->result, NULL) != ERR_NONE);
+	return (
+	    !heard_lately() && fault_set(fault, ERR_STORE, NULL) != ERR_NONE);
+}
+
+/* The guard is asked again when the job is done. Where it could not be queued
+ * the request has been answered, and must not reach its handler. */
+static int
+check_start(struct http_request *req)
+{
+	struct check *check;
+
+	check = calloc(1, sizeof(*check));
+	if (check == NULL) {
+		(void)front_refuse(req, ERR_BUSY);
+		return (KORE_RESULT_ERROR);
+	}
+	return (job_start_in(req, FRONT_CHECK, &check->job, OFFLOAD_SHORT,
+		    check_run, check_release) == KORE_RESULT_RETRY
+		? KORE_RESULT_RETRY
+		: KORE_RESULT_ERROR);
+}
+
+/* Background thread: whatever has been revoked until now comes into memory,
+ * where the guard looks. */
+static void
+check_run(struct offload_job *offload, void **local)
+{
+	struct check *check = (struct check *)offload;
+	enum store_result result;
+	struct store *store;
+
+	check->result = ERR_STORE;
+	store = service_store(local);
+	if (store == NULL)
+		return;
+	result = heard_follow(store);
+	if (result == STORE_OK)
+		check->result = ERR_NONE;
+	if (result != STORE_FULL)
+		service_store_settle(local, result);
+}
+
+static void
+check_release(struct job *job)
+{
+	free(job);
 }
 
 /* Without claims only where the guard itself has said that it may be. */

@@ -46,6 +46,7 @@ struct guard {
 	unsigned int kinds; /* TOKEN_*, as bits */
 	bool optional;
 	bool fresh;
+	bool strict;
 	int64_t max_age;                                /* seconds; 0: any */
 	enum guard_location locations[GUARD_LOCATIONS]; /* in order */
 	size_t nlocations;

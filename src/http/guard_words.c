@@ -19,6 +19,7 @@ static const char *take_word(struct guard *, const char *);
 static const char *take_kind(struct guard *, unsigned int, const char *);
 static const char *take_optional(struct guard *, unsigned int, const char *);
 static const char *take_fresh(struct guard *, unsigned int, const char *);
+static const char *take_strict(struct guard *, unsigned int, const char *);
 static const char *take_max_age(struct guard *, unsigned int, const char *);
 static const char *take_role(struct guard *, unsigned int, const char *);
 static const char *take_location(struct guard *, unsigned int, const char *);
@@ -45,6 +46,7 @@ static const struct word {
     {"cookies", NULL, take_location, GUARD_COOKIES},
     {"query", NULL, take_location, GUARD_QUERY},
     {"json", NULL, take_location, GUARD_JSON},
+    {"strict", NULL, take_strict, 0},
 };
 
 #define NWORDS (sizeof(words) / sizeof(words[0]))
@@ -147,6 +149,17 @@ take_fresh(struct guard *g, unsigned int what, const char *value)
 	if (g->fresh)
 		return (twice);
 	g->fresh = true;
+	return (NULL);
+}
+
+static const char *
+take_strict(struct guard *g, unsigned int what, const char *value)
+{
+	(void)what;
+	(void)value;
+	if (g->strict)
+		return (twice);
+	g->strict = true;
 	return (NULL);
 }
 

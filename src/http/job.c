@@ -1,7 +1,6 @@
 #include <kore/kore.h>
 #include <kore/http.h>
 
-#include "http/front.h"
 #include "http/job.h"
 
 static void job_done(struct offload_job *);
@@ -11,6 +10,14 @@ int
 job_start(struct http_request *req, struct job *job, enum offload_rank rank,
     void (*run)(struct offload_job *, void **), void (*release)(struct job *))
 {
+	return (job_start_in(req, FRONT_JOB, job, rank, run, release));
+}
+
+int
+job_start_in(struct http_request *req, enum front_slot slot, struct job *job,
+    enum offload_rank rank, void (*run)(struct offload_job *, void **),
+    void (*release)(struct job *))
+{
 	job->req = req;
 	job->release = release;
 	job->offload.run = run;
@@ -19,7 +26,7 @@ job_start(struct http_request *req, struct job *job, enum offload_rank rank,
 		release(job);
 		return (front_refuse(req, ERR_BUSY));
 	}
-	front_set(req, FRONT_JOB, job, job_abandon);
+	front_set(req, slot, job, job_abandon);
 	http_request_sleep(req);
 	return (KORE_RESULT_RETRY);
 }

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+#include "http/front.h"
 #include "http/offload.h"
 
 struct http_request;
@@ -38,6 +39,11 @@ struct job {
  * released).
  */
 int job_start(struct http_request *req, struct job *job, enum offload_rank rank,
+    void (*run)(struct offload_job *, void **), void (*release)(struct job *));
+
+/* The same in a slot of its own: for a guard, whose job is not the handler's. */
+int job_start_in(struct http_request *req, enum front_slot slot,
+    struct job *job, enum offload_rank rank,
     void (*run)(struct offload_job *, void **), void (*release)(struct job *));
 
 /* The finished job of a request that is called again, or NULL. */

@@ -5,6 +5,7 @@
 #include <kore/http.h>
 
 #include "http/front.h"
+#include "http/heard.h"
 #include "http/job.h"
 #include "http/ready.h"
 #include "http/service.h"
@@ -43,6 +44,8 @@ handle_ready(struct http_request *req)
 		return (answer(req, asked->result));
 	if (front_draining())
 		return (front_refuse(req, ERR_BUSY));
+	if (!heard_lately())
+		return (front_refuse(req, ERR_STORE));
 	if (last.known && last.pending > 0)
 		return (answer(req, last.result));
 	if (last.pending == READY_PENDING_MAX)

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/jdoc.h"
 #include "base/log.h"
+#include "http/heard.h"
 #include "http/service.h"
 
 #ifdef CORGI_DEV
@@ -31,6 +32,7 @@ static void make_shared(void);
 static void find_folder(void);
 static void open_audit(void);
 static void prepare_store(void);
+static bool passing(enum store_result);
 static void fill_revocations(struct store *);
 static void add_demo(struct store *);
 static void refuse_start(const char *) __attribute__((noreturn));
@@ -107,8 +109,7 @@ complain(const char *error)
 	static _Atomic int64_t said;
 	int64_t now = clock_monotonic_ms(), last = said;
 
-	if (store_where_server(service.database) && last != 0 &&
-	    now - last < COMPLAIN_MS)
+	if (service.on_server && last != 0 && now - last < COMPLAIN_MS)
 		return;
 	if (atomic_compare_exchange_strong(&said, &last, now))
 		log_line(LOG_LEVEL_ERR, "store: %s", error);
@@ -164,7 +165,8 @@ make_shared(void)
 {
 	service.revocations = revocations_new(service.config.revocations);
 	service.throttle = throttle_new(&service.config);
-	if (service.revocations == NULL || service.throttle == NULL)
+	if (service.revocations == NULL || service.throttle == NULL ||
+	    heard_init() == -1)
 		refuse_start("no memory to share among the workers "
 			     "(CORGI_REVOCATIONS, CORGI_THROTTLE_ENTRIES)");
 	service.policy.revocations = service.revocations;
@@ -211,22 +213,61 @@ open_audit(void)
 
 /*
  * Open the store once before the fork: a service that cannot reach it does
- * not start, and the workers find it migrated.
+ * not start, and the workers find it migrated. A server may only be on its way
+ * up: then the workers go on trying, and until they have it the service is not
+ * ready and lets nobody through its guards.
  */
 static void
 prepare_store(void)
 {
 	char error[STORE_ERROR_MAX], line[1024];
+	enum store_result result;
 	struct store *store;
 
-	if (store_open(service.database, &store, error) != STORE_OK) {
+	service.on_server = store_where_server(service.database);
+	result = store_open(service.database, &store, error);
+	if (result != STORE_OK) {
 		(void)snprintf(line, sizeof(line), "store: %s", error);
-		refuse_start(line);
+		if (!service.on_server || !passing(result))
+			refuse_start(line);
+		log_line(LOG_LEVEL_ERR, "%s; trying again", line);
+		return;
 	}
 	if (FLAVOR == CONFIG_DEV)
 		add_demo(store);
 	fill_revocations(store);
 	store_close(store);
+	service.prepared = true;
+}
+
+/* Whether trying again may help. */
+static bool
+passing(enum store_result result)
+{
+	return (result == STORE_FAILED || result == STORE_BUSY);
+}
+
+bool
+service_prepare(void)
+{
+	static bool done;
+	char error[STORE_ERROR_MAX];
+	struct store *store;
+	int added = 0;
+
+	if (done || service.prepared)
+		return (true);
+	if (store_open(service.database, &store, error) != STORE_OK) {
+		complain(error);
+		return (false);
+	}
+	done = FLAVOR != CONFIG_DEV ||
+	    account_add_demo(&service.accounts, store, &added) == STORE_OK;
+	store_close(store);
+	if (done)
+		log_line(LOG_LEVEL_NOTICE, "store: the database is there%s",
+		    added ? "; added the demo account cosmo" : "");
+	return (done);
 }
 
 static void
@@ -253,8 +294,7 @@ fill_revocations(struct store *store)
 	enum store_result result;
 	char line[1024];
 
-	result = revocations_follow(service.revocations, store,
-	    clock_now(&service.policy.clock), &service.followed);
+	result = heard_follow(store);
 	if (result == STORE_OK)
 		return;
 	if (result == STORE_FULL)

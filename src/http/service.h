@@ -24,7 +24,8 @@ struct service {
 	struct session_service sessions;
 	struct revocations *revocations; /* shared by all processes */
 	struct throttle *throttle;       /* the same */
-	int64_t followed;      /* of the log of revocations, at the start */
+	bool on_server;        /* the database; it may be out of reach */
+	bool prepared;         /* it was opened, at the start */
 	char folder[PATH_MAX]; /* the data folder; absolute: workers change
 				  * theirs */
 	char database[CONFIG_DATABASE_MAX]; /* for store_open(); may hold a
@@ -40,6 +41,13 @@ const struct service *service_get(void);
  * one line when the service cannot run.
  */
 void service_start(void);
+
+/*
+ * What the start could not do because the database was out of reach: make or
+ * migrate its tables, add the demo account. Whether that is done. Waits for the
+ * server: control thread.
+ */
+bool service_prepare(void) __attribute__((warn_unused_result));
 
 /* Wipe the secrets. */
 void service_stop(void);

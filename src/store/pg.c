@@ -21,6 +21,8 @@ static void pg_close(struct store *);
 static enum store_result pg_change_mark(struct store *, int64_t *);
 static enum store_result
 pg_batch(struct store *, enum store_result (*)(struct store *, void *), void *);
+static enum store_result pg_listen(struct store *, int *);
+static enum store_result pg_heard(struct store *, bool *);
 static enum store_result pg_ping(struct store *);
 
 const struct store_ops pg_ops = {
@@ -43,6 +45,8 @@ const struct store_ops pg_ops = {
     .revocation_each = pg_revocation_each,
     .purge = pg_purge,
     .change_mark = pg_change_mark,
+    .listen = pg_listen,
+    .heard = pg_heard,
     .batch = pg_batch,
     .ping = pg_ping,
 };
@@ -140,6 +144,39 @@ pg_change_mark(struct store *base, int64_t *mark)
 {
 	return (
 	    pg_query_integer((struct pg_store *)base, PG_CHANGE_MARK, mark));
+}
+
+static enum store_result
+pg_listen(struct store *base, int *fd)
+{
+	struct pg_store *s = (struct pg_store *)base;
+	enum store_result result;
+
+	if (s->conn == NULL && (result = pg_connect(s)) != STORE_OK)
+		return (result);
+	if (!s->listening) {
+		pg_give_time(s, s->wait + PG_MARGIN_MS);
+		if ((result = pg_subscribe(s)) != STORE_OK)
+			return (result);
+	}
+	*fd = PQsocket(s->conn);
+	return (STORE_OK);
+}
+
+static enum store_result
+pg_heard(struct store *base, bool *news)
+{
+	struct pg_store *s = (struct pg_store *)base;
+	enum store_result result;
+
+	if (s->conn == NULL)
+		return (
+		    pg_fail_with(s, STORE_FAILED, "the connection was lost"));
+	if ((result = pg_read_news(s)) != STORE_OK)
+		return (result);
+	*news = s->news;
+	s->news = false;
+	return (STORE_OK);
 }
 
 /* The work may think for as long as it likes between two operations. */

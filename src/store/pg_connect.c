@@ -212,6 +212,17 @@ hide_password(struct pg_store *s)
 }
 
 enum store_result
+pg_subscribe(struct pg_store *s)
+{
+	enum store_result result;
+
+	result = pg_execute(s, pg_statement_listen, NULL);
+	s->listening = true;
+	s->news = true;
+	return (result);
+}
+
+enum store_result
 pg_settle(struct pg_store *s)
 {
 	enum store_result result;
@@ -289,6 +300,8 @@ pg_connect(struct pg_store *s)
 		result = pg_settle(s);
 	if (result == STORE_OK && !s->opening)
 		result = pg_check_version(s);
+	if (result == STORE_OK && s->listening)
+		result = pg_subscribe(s);
 	if (result != STORE_OK)
 		pg_disconnect(s);
 	note(s, result);

@@ -38,6 +38,8 @@ struct pg_store {
 	bool opening;      /* its tables are still to be looked at */
 	bool working;      /* in the transaction of an operation */
 	bool batching;     /* within batch() */
+	bool listening;    /* to the log, on every connection from now on */
+	bool news;         /* that nobody has asked for yet */
 	bool prepared[PG__MAX];
 };
 
@@ -70,6 +72,10 @@ pg_address_check(const char *url, char **shown, char error[STORE_ERROR_MAX]);
 
 /* Connect, unless another handle of this process failed to a moment ago. */
 enum store_result pg_connect(struct pg_store *s);
+
+/* Have the connection told of rows of the log; what came before it was is
+ * news, too. */
+enum store_result pg_subscribe(struct pg_store *s);
 
 /* Tell the connection how its statements are to be run. */
 enum store_result pg_settle(struct pg_store *s);
@@ -114,6 +120,9 @@ void pg_give_time(struct pg_store *s, int milliseconds);
 /* Wait for the socket to be ready for these events (poll.h), or until the
  * operation gives up: false. */
 bool pg_wait(struct pg_store *s, short events);
+
+/* Read what has come without being asked for. */
+enum store_result pg_read_news(struct pg_store *s);
 
 /* Run SQL without parameters, one or several statements; *answer, unless it is
  * NULL, is the last one's (PQclear() it). */

@@ -15,6 +15,10 @@
 #define LOCK_MIGRATION "1131377255, 1"
 #define LOCK_LOG       "1131377255, 2"
 
+/* Whoever listens to this, in the same database, is told of every row of the
+ * log when it can be seen. */
+#define CHANNEL "corgi_revocations"
+
 /*
  * Rows are locked in one order: account, session, log. Whoever takes a part of
  * these locks in that order waits for nobody who waits for him; and who only
@@ -91,9 +95,10 @@ const char *const pg_statement_sql[PG__MAX] = {
 	"DELETE FROM rotations WHERE session = $1 AND followed_at <= $2",
     [PG_REVOCATION_LOCK] = "SELECT pg_advisory_xact_lock(" LOCK_LOG ")",
     [PG_REVOCATION_ADD] =
-	"INSERT INTO revocations"
+	"WITH added AS (INSERT INTO revocations"
 	" (kind, key, version, before, until) VALUES ($1, $2, $3, $4, $5)"
-	" RETURNING number",
+	" RETURNING number)"
+	" SELECT number, pg_notify('" CHANNEL "', '') FROM added",
     [PG_REVOCATION_REPLACE] =
 	"DELETE FROM revocations WHERE kind = $1 AND key = $2",
     [PG_REVOCATION_EACH] =
@@ -143,6 +148,8 @@ const char pg_statement_schema_version[] =
 
 const char pg_statement_migration_lock[] =
     "SELECT pg_advisory_xact_lock(" LOCK_MIGRATION ")";
+
+const char pg_statement_listen[] = "LISTEN " CHANNEL;
 
 const char pg_statement_ping[] =
     "SET LOCAL statement_timeout = 500; SET LOCAL lock_timeout = 500;"

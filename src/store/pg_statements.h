@@ -64,6 +64,9 @@ extern const char pg_statement_schema_version[];
 /* One row, whoever migrates first; held until the transaction ends. */
 extern const char pg_statement_migration_lock[];
 
+/* Be told of rows of the log. */
+extern const char pg_statement_listen[];
+
 /* Whether the database answers, within the half second that it is given. */
 extern const char pg_statement_ping[];
 

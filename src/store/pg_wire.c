@@ -183,6 +183,21 @@ collect(struct pg_store *s, PGresult **answer)
 }
 
 enum store_result
+pg_read_news(struct pg_store *s)
+{
+	PGnotify *note;
+
+	/* The end of a connection may stand behind the server's last words. */
+	if (PQconsumeInput(s->conn) == 0 || PQconsumeInput(s->conn) == 0)
+		return (lost(s));
+	while ((note = PQnotifies(s->conn)) != NULL) {
+		s->news = true;
+		PQfreemem(note);
+	}
+	return (STORE_OK);
+}
+
+enum store_result
 pg_execute(struct pg_store *s, const char *sql, PGresult **answer)
 {
 	enum store_result result;

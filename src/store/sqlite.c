@@ -20,6 +20,8 @@ static enum store_result result_of(int, int);
 static enum store_result check_batch(struct sqlite_store *);
 static void sqlite_close(struct store *);
 static enum store_result sqlite_change_mark(struct store *, int64_t *);
+static enum store_result sqlite_listen(struct store *, int *);
+static enum store_result sqlite_heard(struct store *, bool *);
 static enum store_result sqlite_batch(
     struct store *, enum store_result (*)(struct store *, void *), void *);
 static enum store_result sqlite_ping(struct store *);
@@ -44,6 +46,8 @@ const struct store_ops sqlite_ops = {
     .revocation_each = sqlite_revocation_each,
     .purge = sqlite_purge,
     .change_mark = sqlite_change_mark,
+    .listen = sqlite_listen,
+    .heard = sqlite_heard,
     .batch = sqlite_batch,
     .ping = sqlite_ping,
 };
@@ -318,6 +322,23 @@ sqlite_change_mark(struct store *base, int64_t *mark)
 	result = sqlite_step_integer(s, query, mark);
 	sqlite_reset(query);
 	return (sqlite_answer(s, result));
+}
+
+/* A file tells nobody. */
+static enum store_result
+sqlite_listen(struct store *base, int *fd)
+{
+	(void)base;
+	*fd = -1;
+	return (STORE_OK);
+}
+
+static enum store_result
+sqlite_heard(struct store *base, bool *news)
+{
+	(void)base;
+	*news = false;
+	return (STORE_OK);
 }
 
 static enum store_result

@@ -402,6 +402,20 @@ store_change_mark(struct store *s, int64_t *mark)
 }
 
 enum store_result
+store_listen(struct store *s, int *fd)
+{
+	*fd = -1;
+	return (s->ops->listen(s, fd));
+}
+
+enum store_result
+store_heard(struct store *s, bool *news)
+{
+	*news = false;
+	return (s->ops->heard(s, news));
+}
+
+enum store_result
 store_batch(struct store *s, enum store_result (*work)(struct store *, void *),
     void *ctx)
 {

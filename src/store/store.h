@@ -308,6 +308,18 @@ struct store_ops {
 	enum store_result (*change_mark)(struct store *, int64_t *mark);
 
 	/*
+	 * Be told when the log of revocations grows: *fd becomes readable
+	 * (poll.h) when there may be something to hear, or the connection is
+	 * lost. -1: this back end tells nobody, see change_mark. To be asked
+	 * again before each wait: *fd may be another one.
+	 */
+	enum store_result (*listen)(struct store *, int *fd);
+
+	/* Take what has come: whether the log may have grown since this was
+	 * last asked. Never waits. FAILED: the connection is lost. */
+	enum store_result (*heard)(struct store *, bool *news);
+
+	/*
 	 * Run work in one transaction: kept when it returns STORE_OK, undone
 	 * and its result returned otherwise. The operations it calls on the
 	 * same handle are part of it; those that fail are undone alone.
@@ -427,6 +439,8 @@ enum store_result store_purge(struct store *s, int64_t now, int64_t since_ms,
     int limit, int64_t *removed) STORE_CHECKED;
 enum store_result
 store_change_mark(struct store *s, int64_t *mark) STORE_CHECKED;
+enum store_result store_listen(struct store *s, int *fd) STORE_CHECKED;
+enum store_result store_heard(struct store *s, bool *news) STORE_CHECKED;
 enum store_result store_batch(struct store *s,
     enum store_result (*work)(struct store *, void *), void *ctx) STORE_CHECKED;
 

@@ -156,6 +156,95 @@ database_query(const char *data_dir, const char *sql)
 	return (url == NULL ? query_file(data_dir, sql) : ask(url, sql));
 }
 
+void
+database_need_server(void)
+{
+	if (getenv("TEST_POSTGRESQL") == NULL)
+		cr_skip_test("no server: see scripts/postgresql");
+	(void)setenv("TEST_STORE", "postgresql", 1);
+}
+
+char *
+database_name(const char *data_dir)
+{
+	const char *name = database_of(data_dir) + strlen("postgresql:///");
+
+	return (strndup(name, strcspn(name, "?")));
+}
+
+char *
+database_parameter(const char *name)
+{
+	const char *url = getenv("TEST_POSTGRESQL"), *at;
+	char wanted[32];
+
+	(void)snprintf(wanted, sizeof(wanted), "%s=", name);
+	if (url == NULL || (at = strstr(url, wanted)) == NULL)
+		cr_assert_fail("TEST_POSTGRESQL has no %s", name);
+	at += strlen(wanted);
+	return (strndup(at, strcspn(at, "&")));
+}
+
+void
+database_role(const char *data_dir, const char *role, const char *password)
+{
+	char *name = database_name(data_dir), *sql;
+
+	if (asprintf(&sql,
+		"CREATE ROLE %s LOGIN PASSWORD '%s';"
+		"GRANT CREATE ON DATABASE %s TO %s",
+		role, password, name, role) == -1)
+		cr_assert_fail("out of memory");
+	free(database_query(data_dir, sql));
+	free(sql);
+	free(name);
+}
+
+void
+database_role_drop(const char *role)
+{
+	char *admin = address("postgres"), *sql;
+
+	if (asprintf(&sql, "DROP ROLE %s", role) == -1)
+		cr_assert_fail("out of memory");
+	free(ask(admin, sql));
+	free(sql);
+	free(admin);
+}
+
+char *
+database_setting(const char *data_dir, const char *role, const char *password,
+    const char *host, const char *options)
+{
+	char *port = database_parameter("port");
+	char *name = database_name(data_dir), *setting;
+
+	if (asprintf(&setting, "CORGI_DATABASE=postgresql://%s:%s@%s:%s/%s%s",
+		role, password, host, port, name, options) == -1)
+		cr_assert_fail("out of memory");
+	free(name);
+	free(port);
+	return (setting);
+}
+
+char *
+database_server(const char *folder, const char *command, const char *listen)
+{
+	const char *env[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL};
+	char script[SERVER_PATH_MAX], *said;
+	const char *argv[] = {script, command, folder, listen, NULL};
+	struct run_result r;
+
+	(void)snprintf(
+	    script, sizeof(script), "%.900s/scripts/postgresql", corgi_root());
+	r = run_program(argv, env, NULL, 0);
+	if (r.status != 0)
+		cr_assert_fail("%s %s: %s", script, command, r.out);
+	said = strndup(r.out, strcspn(r.out, "\n"));
+	run_free(&r);
+	return (said);
+}
+
 /* A server has what is new in its memory until it is told to write it. */
 char *
 database_folder(const char *data_dir)

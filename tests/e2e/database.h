@@ -26,6 +26,36 @@ void database_forget(const char *data_dir);
  * to work; NULL when there is no row. */
 char *database_query(const char *data_dir, const char *sql);
 
+/* Begin a test that needs a server: as with TEST_STORE=postgresql, and skipped
+ * where there is none. */
+void database_need_server(void);
+
+/* The name of the database of a folder, and a parameter of the server's
+ * address: "host" (the folder of its socket) or "port"; free() them. */
+char *database_name(const char *data_dir);
+char *database_parameter(const char *name);
+
+/*
+ * A role that may log in with a password and make its tables in that database.
+ * database_role_drop() after database_forget(), or what it owns is in the way.
+ */
+void
+database_role(const char *data_dir, const char *role, const char *password);
+void database_role_drop(const char *role);
+
+/* "CORGI_DATABASE=" and that database by way of TCP (free() it): the password
+ * as an address has it, options "" or "?name=value&...". */
+char *database_setting(const char *data_dir, const char *role,
+    const char *password, const char *host, const char *options);
+
+/*
+ * Run scripts/postgresql with a command ("start", "stop", "resume"), for a
+ * server of the test's own in that folder, on an address (NULL: the default).
+ * What it says, one line (free() it).
+ */
+char *
+database_server(const char *folder, const char *command, const char *listen);
+
 /* The folder in which the database's files are, as they are now (free() it). */
 char *database_folder(const char *data_dir);
 

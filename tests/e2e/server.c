@@ -253,7 +253,8 @@ server_launch(const struct server_options *options)
 		(void)snprintf(
 		    s->data_dir, sizeof(s->data_dir), "%.900s/data", s->folder);
 	server_write_files(s, options);
-	(void)database_of(s->data_dir);
+	if (!names_database(options))
+		(void)database_of(s->data_dir);
 
 	self = getpid();
 	s->pid = fork();

@@ -3,7 +3,10 @@
  */
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include <criterion/criterion.h>
 
 #include "http.h"
 #include "suite.h"
@@ -75,4 +78,23 @@ suite_post_login(int port, const char *type, const void *body, size_t len,
 	request.body = body;
 	request.len = len;
 	return (http_send(port, &request, out));
+}
+
+char *
+suite_routes(const char *words)
+{
+	static const char word[] = "\tauthentication_value\t\taccess\n";
+	char path[SERVER_PATH_MAX], *text, *at, *changed;
+
+	(void)snprintf(
+	    path, sizeof(path), "%.900s/conf/routes.conf", corgi_root());
+	text = file_read(path, NULL);
+	if (text == NULL || (at = strstr(text, word)) == NULL)
+		cr_assert_fail("%s: no block to change", path);
+	*at = '\0';
+	if (asprintf(&changed, "%s\tauthentication_value\t%s\n%s", text, words,
+		at + strlen(word)) == -1)
+		cr_assert_fail("out of memory");
+	free(text);
+	return (changed);
 }

@@ -43,4 +43,8 @@ int suite_post_login(int port, const char *type, const void *body, size_t len,
 		server_stop(s);                                                \
 	}
 
+/* conf/routes.conf with these words in the place of those of the block
+ * "signed_in", which guards /protected; free() it. */
+char *suite_routes(const char *words);
+
 #endif

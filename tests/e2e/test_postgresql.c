@@ -30,9 +30,6 @@
 
 static void begin(void);
 static void end(void);
-static char *database_name(void);
-static char *parameter(const char *);
-static char *address(const char *, const char *, const char *);
 static struct server *start(const char *);
 static void expect_quiet(const struct server *);
 static bool alone_in_the_network(void);
@@ -46,70 +43,19 @@ static char role[32];
 static void
 begin(void)
 {
-	char *sql, *name;
-
-	if (getenv("TEST_POSTGRESQL") == NULL)
-		cr_skip_test("no server: see scripts/postgresql");
-	(void)setenv("TEST_STORE", "postgresql", 1);
+	database_need_server();
 	folder = scratch_new();
 	(void)snprintf(role, sizeof(role), "e2e_role_%d", (int)getpid());
-	name = database_name();
-	sql = text_of("CREATE ROLE %s LOGIN PASSWORD '%s';"
-		      "GRANT CREATE ON DATABASE %s TO %s",
-	    role, PASSWORD, name, role);
-	free(database_query(folder, sql));
-	free(sql);
-	free(name);
+	database_role(folder, role, PASSWORD);
 }
 
 static void
 end(void)
 {
-	char *sql;
-
 	if (folder == NULL)
 		return;
-	database_forget(folder);
-	sql = text_of("DROP ROLE %s", role);
-	free(database_query("another", sql));
-	database_forget("another");
-	free(sql);
 	scratch_free(folder);
-}
-
-/* The name of the test's database (free() it). */
-static char *
-database_name(void)
-{
-	const char *own = database_of(folder) + strlen("postgresql:///");
-
-	return (strndup(own, strcspn(own, "?")));
-}
-
-/* A parameter of the test server's address (free() it). */
-static char *
-parameter(const char *name)
-{
-	char *wanted = text_of("%s=", name);
-	const char *at = strstr(getenv("TEST_POSTGRESQL"), wanted);
-
-	cr_assert(at != NULL);
-	at += strlen(wanted);
-	free(wanted);
-	return (strndup(at, strcspn(at, "&")));
-}
-
-/* "CORGI_DATABASE=" and the test's database by way of TCP (free() it). */
-static char *
-address(const char *host, const char *password, const char *options)
-{
-	char *port = parameter("port"), *name = database_name(), *url;
-
-	url = text_of("CORGI_DATABASE=postgresql://%s:%s@%s:%s/%s%s", role,
-	    password, host, port, name, options);
-	free(name);
-	free(port);
-	return (url);
+	database_role_drop(role);
 }
 
 static struct server *
@@ -138,13 +84,14 @@ expect_quiet(const struct server *s)
 
 Test(postgresql, is_reached_by_name_with_tls_and_a_password)
 {
-	char *host = parameter("host"), *options, *database;
+	char *host = database_parameter("host"), *options, *database;
 	struct server *s;
 	struct pair pair;
 
 	options = text_of(
 	    "?sslmode=verify-full&sslrootcert=%s/data/server.crt", host);
-	database = address("localhost", PASSWORD_WRITTEN, options);
+	database = database_setting(
+	    folder, role, PASSWORD_WRITTEN, "localhost", options);
 	s = start(database);
 	cr_expect(http_get(server_port(s), "/ready", NULL, NULL) == 200);
 	pair = pair_demo(server_port(s));
@@ -159,7 +106,8 @@ Test(postgresql, is_reached_by_name_with_tls_and_a_password)
 
 Test(postgresql, is_named_by_a_file_as_well)
 {
-	char *database = address("127.0.0.1", PASSWORD_WRITTEN, "");
+	char *database =
+	    database_setting(folder, role, PASSWORD_WRITTEN, "127.0.0.1", "");
 	char *path = text_of("%s.url", folder), *setting;
 	const char *text = strchr(database, '=') + 1;
 	struct server *s;
@@ -179,9 +127,12 @@ Test(postgresql, is_named_by_a_file_as_well)
 /* What will not be better in a moment ends the start. */
 Test(postgresql, a_server_that_refuses_keeps_the_service_from_starting)
 {
-	char *wrong = address("127.0.0.1", "s3cret-but-wrong", "");
-	char *broken = address("127.0.0.1", "s3c@ret", "");
-	char *right = address("127.0.0.1", PASSWORD_WRITTEN, "");
+	char *wrong =
+	    database_setting(folder, role, "s3cret-but-wrong", "127.0.0.1", "");
+	char *broken =
+	    database_setting(folder, role, "s3c@ret", "127.0.0.1", "");
+	char *right =
+	    database_setting(folder, role, PASSWORD_WRITTEN, "127.0.0.1", "");
 	const char *env[] = {"JWT_SECRET_KEY=" TOK_SECRET, wrong, NULL};
 	struct server_options options;
 	struct server *s;
@@ -248,8 +199,8 @@ alone_in_the_network(void)
 /* The search for an address asks the kernel for things of its own. */
 Test(postgresql, a_name_that_has_to_be_looked_up_ends_no_worker)
 {
-	char *name = database_name(), *host = parameter("host");
-	char *port = parameter("port"), *database;
+	char *name = database_name(folder), *host = database_parameter("host");
+	char *port = database_parameter("port"), *database;
 	struct server *s;
 	int i;
 

@@ -82,6 +82,38 @@ Test(store_lost, a_database_renamed_away_harms_no_thread_and_comes_back)
 	cr_expect(server_stop(s) == 0);
 }
 
+/* It asks for every token, and takes no silence for an answer. */
+Test(store_lost, a_strict_guard_lets_nobody_through_without_the_database)
+{
+	const char *env[] = {"JWT_SECRET_KEY=" TOK_SECRET, NULL};
+	char *text = suite_routes("access strict"), *path, *away, *token;
+	struct server_options options = {.environment = env, .routes = text};
+	struct server *s = server_start(&options);
+	int port = server_port(s), i;
+
+	path = text_of("%s/corgi.db", server_data_dir(s));
+	away = text_of("%s/away", server_data_dir(s));
+	token = http_token(port);
+	for (i = 0; i < QUESTIONS; i++)
+		cr_expect_eq(
+		    http_get_token(port, "/protected", token, NULL), 200);
+	cr_assert(rename(path, away) == 0);
+	for (i = 0; i < QUESTIONS; i++)
+		cr_expect_eq(
+		    http_get_token(port, "/protected", token, NULL), 503);
+	cr_expect_eq(http_get_token(port, "/protected", "a.b.c", NULL), 422);
+	cr_expect_eq(http_get(port, "/protected", NULL, NULL), 401);
+	cr_assert(rename(away, path) == 0);
+	for (i = 0; i < QUESTIONS; i++)
+		cr_expect_eq(
+		    http_get_token(port, "/protected", token, NULL), 200);
+	free(token);
+	free(away);
+	free(path);
+	cr_expect(server_stop(s) == 0);
+	free(text);
+}
+
 /* The new start makes what the workers may not. */
 Test(store_lost, a_removed_database_is_made_anew_by_a_restart)
 {

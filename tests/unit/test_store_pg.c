@@ -7,6 +7,8 @@
 
 #include <sys/wait.h>
 
+#include <poll.h>
+
 #include "store/pg_statements.h"
 #include "store/store_pg.h"
 
@@ -22,6 +24,7 @@ static int see(const struct store_revocation *, void *);
 static struct store_revocation row_of(const char *);
 static enum store_result open_anew(char[STORE_ERROR_MAX]);
 static void terminate(void);
+static bool told(struct store *, int);
 static void prepare(PGconn *, enum pg_statement, char *, size_t);
 static bool may_scan(enum pg_statement);
 
@@ -278,6 +281,89 @@ Test(store_pg, a_lost_connection_is_made_anew_when_nothing_was_under_way)
 	cr_expect_eq(store_user_count(s, &count), STORE_OK);
 	cr_expect_eq(count, 2);
 	store_close(s);
+}
+
+/* Whether a handle that listens is told of something within that time. */
+static bool
+told(struct store *s, int ms)
+{
+	struct pollfd pfd = {.events = POLLIN};
+	bool news = false;
+
+	cr_assert_eq(store_listen(s, &pfd.fd), STORE_OK, "%s", store_error(s));
+	if (poll(&pfd, 1, ms) == 1)
+		cr_assert_eq(
+		    store_heard(s, &news), STORE_OK, "%s", store_error(s));
+	return (news);
+}
+
+static enum store_result
+add_and_fail(struct store *s, void *ctx)
+{
+	struct store_revocation row = row_of("undone");
+
+	(void)ctx;
+	cr_expect_eq(store_revocation_add(s, &row), STORE_OK);
+	return (STORE_NOT_FOUND);
+}
+
+Test(store_pg, who_listens_is_told_of_every_row_when_it_can_be_seen)
+{
+	struct store *s = open_store(), *other = open_store();
+	struct store_revocation row = row_of("a"), made;
+	struct seen seen = {.count = 0};
+	bool news;
+	int fd;
+
+	cr_assert_eq(store_listen(s, &fd), STORE_OK);
+	cr_assert_eq(store_heard(s, &news), STORE_OK);
+	cr_expect(news);
+	cr_expect_not(told(s, 0));
+	cr_assert_eq(store_revocation_add(other, &row), STORE_OK);
+	cr_expect(told(s, 5000));
+	cr_assert_eq(store_revocation_each(s, 0, 0, see, &seen), STORE_OK);
+	cr_expect_eq(seen.count, 1);
+	(void)have_account(other, "cosmo");
+	cr_expect_eq(store_batch(other, add_and_fail, NULL), STORE_NOT_FOUND);
+	cr_expect_not(told(s, 200));
+	cr_assert_eq(
+	    change_account(other, "cosmo", 5, STORE_SET_DISABLED, 1, &made),
+	    STORE_OK);
+	cr_expect(told(s, 5000));
+	store_close(s);
+	store_close(other);
+}
+
+/* What was told to nobody meanwhile is in the log. */
+Test(store_pg, who_listens_anew_is_told_to_look)
+{
+	struct store *s = open_store(), *other = open_store();
+	struct store_revocation row = row_of("a");
+	struct seen seen = {.count = 0};
+	bool news;
+	int fd;
+
+	cr_assert_eq(store_listen(s, &fd), STORE_OK);
+	cr_assert_eq(store_heard(s, &news), STORE_OK);
+	terminate();
+	cr_assert_eq(store_revocation_add(other, &row), STORE_OK);
+	cr_expect_eq(store_heard(s, &news), STORE_FAILED);
+	cr_expect_not(news);
+	cr_assert_eq(store_listen(s, &fd), STORE_OK, "%s", store_error(s));
+	cr_assert_eq(store_heard(s, &news), STORE_OK);
+	cr_expect(news);
+
+	/* A question that finds the connection lost makes it anew by itself:
+	 * then it listens, too. */
+	terminate();
+	cr_assert_eq(store_revocation_each(s, 0, 0, see, &seen), STORE_OK);
+	cr_expect_eq(seen.count, 1);
+	cr_assert_eq(store_heard(s, &news), STORE_OK);
+	cr_expect(news);
+	cr_assert_eq(store_revocation_add(other, &row), STORE_OK);
+	cr_expect(told(s, 5000));
+	store_close(s);
+	store_close(other);
 }
 
 static enum store_result

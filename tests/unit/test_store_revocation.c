@@ -263,6 +263,22 @@ Test(store_revocation, the_mark_changes_with_every_change_of_another_handle)
 	store_close(other);
 }
 
+/* Who is not told has to compare marks. */
+Test(store_revocation, a_store_tells_of_rows_or_says_that_it_does_not)
+{
+	struct store *s = open_store();
+	bool news = true;
+	int fd = -2;
+
+	cr_assert_eq(store_listen(s, &fd), STORE_OK, "%s", store_error(s));
+	cr_expect_eq(fd == -1, !on_postgresql());
+	cr_expect_eq(store_heard(s, &news), STORE_OK);
+	cr_expect_eq(news, on_postgresql(), "what came before is news");
+	cr_expect_eq(store_heard(s, &news), STORE_OK);
+	cr_expect_not(news);
+	store_close(s);
+}
+
 Test(store_revocation, a_row_beyond_the_limits_is_damage)
 {
 	struct store *s = open_store();
