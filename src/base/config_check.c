@@ -6,9 +6,13 @@
 
 #include "base/config_internal.h"
 
+/* Shortest silence of a server that means something (seconds). */
+#define DATABASE_SILENCE_MIN 3
+
 static int check_keys(const struct config *, char *);
 static int check_tls(const struct config *, char *);
 static int check_hash_memory(const struct config *, char *);
+static int check_silence(const struct config *, char *);
 static int check_cookies(const struct config *, char *);
 static int check_issuer(const struct config *, char *);
 static int check_audience(const struct config *, char *);
@@ -19,7 +23,8 @@ int
 config_check(const struct config *c, char *error)
 {
 	if (check_keys(c, error) == -1 || check_tls(c, error) == -1 ||
-	    check_hash_memory(c, error) == -1 || check_cookies(c, error) == -1)
+	    check_hash_memory(c, error) == -1 ||
+	    check_silence(c, error) == -1 || check_cookies(c, error) == -1)
 		return (-1);
 
 	/* With a public key alone nothing is issued here. */
@@ -84,6 +89,21 @@ check_hash_memory(const struct config *c, char *error)
 	return (config_refuse(error,
 	    "CORGI_HASH_MEMORY_KIB is below CORGI_ARGON2_MEMORY_KIB, what one "
 	    "hash takes; allowed: 0, or as much and more"));
+}
+
+/* A server is asked once a second, and may take its time to answer: less than
+ * that would be silence when all is well. */
+static int
+check_silence(const struct config *c, char *error)
+{
+	if (c->database_silence == 0 ||
+	    c->database_silence >= DATABASE_SILENCE_MIN)
+		return (0);
+
+	return (config_refuse(error,
+	    "CORGI_DATABASE_SILENCE is too short; allowed: 0 (go on), or %d "
+	    "to 3600",
+	    DATABASE_SILENCE_MIN));
 }
 
 /* What browsers would drop without a word. */

@@ -237,7 +237,7 @@ static const struct config_option options[OPTION__MAX] = {
 	"sqlite:PATH (in the data folder unless it begins with /) or postgresql://USER:PASSWORD@HOST/DATABASE",
 	"database of the accounts, sessions and revocations", true},
     [OPTION_DATABASE_SILENCE] = {"CORGI_DATABASE_SILENCE", "10",
-	"0 (go on) to 3600",
+	"0 (go on), or 3 to 3600",
 	"seconds without word from a PostgreSQL server after which guarded requests are answered 503",
 	false},
     [OPTION_ARGON2_MEMORY_KIB] = {"CORGI_ARGON2_MEMORY_KIB", "19456",

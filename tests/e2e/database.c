@@ -1,6 +1,7 @@
 /*
  * database.c - where the servers of a test keep their accounts.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,7 @@ static struct {
 static char *address(const char *);
 static char *ask(const char *, const char *);
 static char *query_file(const char *, const char *);
+static void watch_server(const char *, const char *);
 
 bool
 database_on_server(void)
@@ -227,6 +229,28 @@ database_setting(const char *data_dir, const char *role, const char *password,
 	return (setting);
 }
 
+/* A server outlives a test that is killed: whoever is told of that by the end
+ * of a pipe stops it. */
+static void
+watch_server(const char *script, const char *folder)
+{
+	int alive[2];
+	char byte;
+
+	if (pipe2(alive, O_CLOEXEC) == -1)
+		cr_assert_fail("no pipe");
+	if (fork() != 0) {
+		(void)close(alive[0]);
+		return;
+	}
+	(void)dup2(alive[0], STDIN_FILENO);
+	(void)close_range(STDIN_FILENO + 1, ~0U, 0);
+	while (read(STDIN_FILENO, &byte, 1) > 0)
+		continue;
+	(void)execl(script, script, "stop", folder, (char *)NULL);
+	_exit(127);
+}
+
 char *
 database_server(const char *folder, const char *command, const char *listen)
 {
@@ -240,6 +264,8 @@ database_server(const char *folder, const char *command, const char *listen)
 	r = run_program(argv, env, NULL, 0);
 	if (r.status != 0)
 		cr_assert_fail("%s %s: %s", script, command, r.out);
+	if (strcmp(command, "start") == 0)
+		watch_server(script, folder);
 	said = strndup(r.out, strcspn(r.out, "\n"));
 	run_free(&r);
 	return (said);

@@ -22,7 +22,7 @@
 #define CONCURRENT 20
 
 /* How long the node that is cut off hears nothing before it notices. */
-#define SILENCE_SECONDS 2
+#define SILENCE_SECONDS 3
 
 /* How long what has to happen may take at most (milliseconds). */
 #define PATIENCE_MS 20000
@@ -160,7 +160,7 @@ Test(nodes, a_logout_on_one_is_told_to_the_other_at_once)
 	qsort(delays, LOGOUTS, sizeof(delays[0]), compare);
 	(void)fprintf(stderr,
 	    "delay of a logout: median %lld ms, p99 %lld ms, longest %lld ms\n",
-	    delays[LOGOUTS / 2], delays[LOGOUTS * 99 / 100],
+	    delays[LOGOUTS / 2], delays[(LOGOUTS * 99 - 1) / 100],
 	    delays[LOGOUTS - 1]);
 	cr_expect(delays[LOGOUTS * 9 / 10] < 100, "%lld ms",
 	    delays[LOGOUTS * 9 / 10]);
@@ -248,7 +248,8 @@ Test(nodes, one_that_is_cut_off_stops_and_never_serves_what_was_revoked)
 	began = now_ms();
 	cr_expect(
 	    comes_to(server_port(b), "/protected", kept.access, 503, 200));
-	cr_expect(now_ms() - began > SILENCE_SECONDS * 1000 - 1500,
+	/* The last word was up to a second and a half old. */
+	cr_expect(now_ms() - began > SILENCE_SECONDS * 1000 - 2500,
 	    "it stopped too soon");
 	cr_expect(now_ms() - began < SILENCE_SECONDS * 1000 + 1500,
 	    "it stopped too late");
@@ -270,7 +271,7 @@ Test(nodes, one_that_is_cut_off_stops_and_never_serves_what_was_revoked)
 	    comes_to(server_port(b), "/protected", ended.access, 401, 503));
 	cr_expect(
 	    comes_to(server_port(b), "/protected", kept.access, 200, 503));
-	cr_expect(http_get(server_port(b), "/ready", NULL, NULL) == 200);
+	cr_expect(comes_to(server_port(b), "/ready", kept.access, 200, 503));
 	pair_free(&ended);
 	pair_free(&kept);
 	server_stop(a);

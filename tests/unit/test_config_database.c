@@ -113,3 +113,31 @@ Test(config_database, a_path_that_does_not_fit_is_told)
 	    "%s", error);
 	cr_expect_eq(config_database(&c, "/folder", out), -1);
 }
+
+/* A server that is well is silent for a second. */
+Test(config_database, a_silence_that_means_nothing_is_no_limit)
+{
+	static const char *const good[] = {"CORGI_DATABASE_SILENCE=0",
+	    "CORGI_DATABASE_SILENCE=3", "CORGI_DATABASE_SILENCE=3600"};
+	static const char *const bad[] = {"CORGI_DATABASE_SILENCE=1",
+	    "CORGI_DATABASE_SILENCE=2", "CORGI_DATABASE_SILENCE=3601",
+	    "CORGI_DATABASE_SILENCE=-1"};
+	const char *environment[2] = {NULL, NULL};
+	size_t i;
+
+	(void)where("HOME=/");
+	cr_expect_eq(c.database_silence, 10);
+	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		(void)where(good[i]);
+	cr_expect_eq(c.database_silence, 3600);
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		environment[0] = bad[i];
+		config_free(&c);
+		cr_expect_eq(config_load((char *const *)environment,
+				 CONFIG_PROD, &c, error),
+		    -1, "%s", bad[i]);
+		cr_expect_not_null(
+		    strstr(error, "allowed: 0 (go on), or 3 to 3600"), "%s",
+		    error);
+	}
+}
