@@ -209,7 +209,7 @@ enum store_result pg_session_add(struct store *, const struct store_session *,
 enum store_result pg_session_refresh(struct store *,
     const struct store_refresh *, struct store_refresh_result *);
 enum store_result pg_session_successor(struct store *, const char *,
-    const uint8_t *, int64_t, uint8_t *, size_t *);
+    const uint8_t *, int64_t, int64_t, uint8_t *, size_t *);
 enum store_result
 pg_session_find(struct store *, const char *, struct store_session *);
 enum store_result pg_session_end(

@@ -127,7 +127,7 @@ purge(struct pg_store *s, int64_t now, int64_t since_ms, int limit,
 	} steps[] = {
 	    {PG_PURGE_SESSIONS, now},
 	    {PG_PURGE_ROTATIONS, since_ms},
-	    {PG_PURGE_REVOCATIONS, now},
+	    {PG_PURGE_REVOCATIONS, now - STORE_KEEP_REVOKED},
 	};
 	enum store_result result;
 	PGresult *answer;

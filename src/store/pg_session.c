@@ -27,7 +27,7 @@ static enum store_result add_session(struct pg_store *,
 static enum store_result
 rotate(struct pg_store *, const struct store_refresh *, struct store_session *);
 static enum store_result find_successor(struct pg_store *, const char *,
-    const uint8_t *, int64_t, uint8_t *, size_t *);
+    const uint8_t *, int64_t, int64_t, uint8_t *, size_t *);
 static enum store_result refresh_session(struct pg_store *,
     const struct store_refresh *, struct store_refresh_result *);
 static enum store_result end_by_id(struct pg_store *, const char *, int64_t,
@@ -240,12 +240,13 @@ rotate(struct pg_store *s, const struct store_refresh *refresh,
 
 static enum store_result
 find_successor(struct pg_store *s, const char *session, const uint8_t *digest,
-    int64_t since_ms, uint8_t *sealed, size_t *len)
+    int64_t since_ms, int64_t until_ms, uint8_t *sealed, size_t *len)
 {
 	const struct pg_value values[] = {
 	    PG_BLOB_OF(digest, STORE_DIGEST_LEN),
 	    PG_TEXT_OF(session),
 	    PG_INTEGER_OF(since_ms),
+	    PG_INTEGER_OF(until_ms),
 	};
 	enum store_result result;
 	PGresult *answer;
@@ -263,12 +264,13 @@ find_successor(struct pg_store *s, const char *session, const uint8_t *digest,
 
 enum store_result
 pg_session_successor(struct store *base, const char *session,
-    const uint8_t *digest, int64_t since_ms, uint8_t *sealed, size_t *len)
+    const uint8_t *digest, int64_t since_ms, int64_t until_ms, uint8_t *sealed,
+    size_t *len)
 {
 	enum store_result result;
 
-	result = find_successor(
-	    (struct pg_store *)base, session, digest, since_ms, sealed, len);
+	result = find_successor((struct pg_store *)base, session, digest,
+	    since_ms, until_ms, sealed, len);
 	if (result != STORE_OK) {
 		secret_wipe(sealed, STORE_SEALED_MAX);
 		*len = 0;
@@ -310,8 +312,14 @@ refresh_session(struct pg_store *s, const struct store_refresh *refresh,
 		out->verdict = STORE_REFRESH_ROTATED;
 		return (rotate(s, refresh, &out->session));
 	}
-	result = find_successor(s, refresh->session, refresh->presented,
-	    refresh->now_ms - refresh->grace_ms, out->sealed, &out->sealed_len);
+	/* Not even at the same moment, nor at one before: what came first may
+	 * have waited longer for the lock. */
+	result = STORE_NOT_FOUND;
+	if (refresh->grace_ms > 0)
+		result = find_successor(s, refresh->session, refresh->presented,
+		    refresh->now_ms - refresh->grace_ms,
+		    refresh->now_ms + STORE_LATER_MS, out->sealed,
+		    &out->sealed_len);
 	if (result == STORE_OK) {
 		out->verdict = STORE_REFRESH_REPEATED;
 		return (pg_change(s, PG_SESSION_USED, used, 2));

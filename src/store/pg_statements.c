@@ -88,9 +88,9 @@ const char *const pg_statement_sql[PG__MAX] = {
 	" VALUES ($1, $2, $3, $4) ON CONFLICT (digest) DO UPDATE"
 	" SET session = excluded.session, sealed = excluded.sealed,"
 	" followed_at = excluded.followed_at",
-    [PG_ROTATION_FIND] =
-	"SELECT sealed, followed_at FROM rotations"
-	" WHERE digest = $1 AND session = $2 AND followed_at > $3",
+    [PG_ROTATION_FIND] = "SELECT sealed, followed_at FROM rotations"
+			 " WHERE digest = $1 AND session = $2"
+			 " AND followed_at > $3 AND followed_at <= $4",
     [PG_ROTATION_PRUNE] =
 	"DELETE FROM rotations WHERE session = $1 AND followed_at <= $2",
     [PG_REVOCATION_LOCK] = "SELECT pg_advisory_xact_lock(" LOCK_LOG ")",
