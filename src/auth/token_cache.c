@@ -13,9 +13,6 @@
 /* How often a token may be passed over before it goes, at most. */
 #define USES_MAX 3
 
-/* How much of a token's end is hashed (bytes). */
-#define HASHED_MAX 32
-
 /* Memory of a typical entry, to size the table (bytes). */
 #define ENTRY_TYPICAL 1024
 #define BUCKETS_MIN   64
@@ -46,7 +43,7 @@ struct token_cache {
 	struct bucket *buckets;
 	uint64_t *ghosts; /* hashes that left small unused, by bucket */
 	size_t nbuckets;  /* a power of two */
-	uint8_t key[SECRET_HASH_KEY_LEN];
+	uint64_t key[2];
 };
 
 static uint64_t hash_of(const struct token_cache *, const char *, size_t);
@@ -134,14 +131,22 @@ token_cache_verify(struct token_cache *cache, unsigned int kinds,
 /*
  * A token ends with its signature, and no two that are good have the same: its
  * end alone spreads them, and whoever sends others only finds that they are
- * not there.
+ * not there. Only good ones are kept, and nobody who cannot sign can choose the
+ * end of one, so a multiplication with two secret numbers is hash enough.
  */
 static uint64_t
 hash_of(const struct token_cache *cache, const char *token, size_t len)
 {
-	size_t skipped = len > HASHED_MAX ? len - HASHED_MAX : 0;
+	uint64_t end[2] = {0, 0};
+	unsigned __int128 product;
 
-	return (secret_hash(cache->key, token + skipped, len - skipped));
+	if (len >= sizeof(end))
+		memcpy(end, token + len - sizeof(end), sizeof(end));
+	else
+		memcpy(end, token, len);
+	product = (unsigned __int128)(end[0] ^ cache->key[0]) *
+	    (end[1] ^ cache->key[1]);
+	return ((uint64_t)product ^ (uint64_t)(product >> 64));
 }
 
 size_t

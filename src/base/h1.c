@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "base/h1_internal.h"
 #include "base/secret.h"
@@ -223,7 +226,11 @@ has_control(const uint8_t *s)
 
 	memcpy(&block, s, sizeof(block));
 	block.bytes = (block.bytes < 0x20) | (block.bytes == 0x7f);
+#ifdef __SSE2__
+	return (_mm_movemask_epi8((__m128i)block.bytes) != 0);
+#else
 	return ((block.words[0] | block.words[1]) != 0);
+#endif
 }
 
 /* Field values make up most of a request, and a token most of those: of them
@@ -318,7 +325,8 @@ find_from(const struct h1_request *r, size_t from, const char *name)
 
 	for (i = from; i < r->nfields; i++) {
 		if (r->fields[i].name_len == len &&
-		    strcasecmp(r->fields[i].name, name) == 0)
+		    (memcmp(r->fields[i].name, name, len) == 0 ||
+			strcasecmp(r->fields[i].name, name) == 0))
 			return (&r->fields[i]);
 	}
 	return (NULL);

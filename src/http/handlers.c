@@ -8,7 +8,8 @@
 #include "http/guard.h"
 #include "http/handlers.h"
 
-static int reply_message(struct http_request *, const char *, size_t);
+static int
+reply_message(struct http_request *, const char *, size_t, struct reply_kept *);
 static int
 reply_asset(struct http_request *, const char *, const void *, size_t);
 
@@ -16,26 +17,29 @@ GUARDED_HANDLER(handle_protected)
 {
 	static const char body[] = "{\"message\":\"This is a protected route, "
 				   "and you are authenticated!\"}";
+	static struct reply_kept kept;
 
 	(void)claims;
-	return (reply_message(req, body, sizeof(body) - 1));
+	return (reply_message(req, body, sizeof(body) - 1, &kept));
 }
 
 GUARDED_HANDLER(handle_secure_data)
 {
 	static const char body[] = "{\"message\":\"This is secure data, "
 				   "and you are authenticated!\"}";
+	static struct reply_kept kept;
 
 	(void)claims;
-	return (reply_message(req, body, sizeof(body) - 1));
+	return (reply_message(req, body, sizeof(body) - 1, &kept));
 }
 
 int
 handle_health(struct http_request *req)
 {
 	static const char body[] = "{\"status\":\"ok\"}";
+	static struct reply_kept kept;
 
-	return (reply_message(req, body, sizeof(body) - 1));
+	return (reply_message(req, body, sizeof(body) - 1, &kept));
 }
 
 int
@@ -69,12 +73,14 @@ handle_page_style(struct http_request *req)
 int
 handle_openapi(struct http_request *req)
 {
-	return (reply_message(
-	    req, (const char *)asset_openapi_json, asset_len_openapi_json));
+	return (reply_message(req, (const char *)asset_openapi_json,
+	    asset_len_openapi_json, NULL));
 }
 
+/* kept may be NULL. */
 static int
-reply_message(struct http_request *req, const char *body, size_t len)
+reply_message(struct http_request *req, const char *body, size_t len,
+    struct reply_kept *kept)
 {
 	struct reply reply;
 
@@ -83,6 +89,7 @@ reply_message(struct http_request *req, const char *body, size_t len)
 	reply.type = "application/json";
 	reply.body = body;
 	reply.len = len;
+	reply.kept = kept;
 	return (front_reply(req, &reply));
 }
 

@@ -42,6 +42,16 @@ struct head {
 	size_t len;
 };
 
+/* The Date header's value, and of which second. */
+static struct {
+	time_t second;
+	char text[DATE_LEN + 1];
+} date;
+
+static bool is_plain(const struct reply_mode *);
+static bool is_kept(const struct reply *, const struct reply_mode *);
+static void
+keep(const struct reply *, const struct reply_mode *, const struct head *);
 static void send_or_queue(
     struct connection *, const struct reply_mode *, const char *, size_t);
 static void head_text(struct head *, const char *, size_t);
@@ -65,6 +75,10 @@ reply_write(struct connection *c, const struct reply *reply,
 	const char *reason;
 	struct head h;
 
+	if (is_kept(reply, mode)) {
+		send_or_queue(c, mode, reply->kept->text, reply->kept->len);
+		return;
+	}
 	h.len = 0;
 	reason = error_reason(reply->status);
 	HEAD_LITERAL(&h, "HTTP/1.1 ");
@@ -114,10 +128,38 @@ reply_write(struct connection *c, const struct reply *reply,
 	else if (reply->len <= sizeof(h.text) - h.len) {
 		head_text(&h, reply->body, reply->len);
 		send_or_queue(c, mode, h.text, h.len);
+		keep(reply, mode, &h);
 	} else {
 		net_send_queue(c, h.text, h.len);
 		net_send_queue(c, reply->body, reply->len);
 	}
+}
+
+/* Whether an answer goes out in the way in which it is kept. */
+static bool
+is_plain(const struct reply_mode *mode)
+{
+	return (!mode->close && !mode->head_only && !mode->tls);
+}
+
+static bool
+is_kept(const struct reply *reply, const struct reply_mode *mode)
+{
+	return (reply->kept != NULL && is_plain(mode) &&
+	    reply->kept->second == time(NULL));
+}
+
+static void
+keep(const struct reply *reply, const struct reply_mode *mode,
+    const struct head *h)
+{
+	struct reply_kept *kept = reply->kept;
+
+	if (kept == NULL || !is_plain(mode) || h->len > sizeof(kept->text))
+		return;
+	memcpy(kept->text, h->text, h->len);
+	kept->len = h->len;
+	kept->second = date.second;
 }
 
 /*
@@ -230,18 +272,16 @@ head_field(struct head *h, const char *name, const char *value)
 static const char *
 date_now(void)
 {
-	static char text[DATE_LEN + 1];
-	static time_t made;
 	struct tm tm;
 	time_t now;
 
 	now = time(NULL);
-	if (now != made && gmtime_r(&now, &tm) != NULL) {
-		(void)strftime(
-		    text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &tm);
-		made = now;
+	if (now != date.second && gmtime_r(&now, &tm) != NULL) {
+		(void)strftime(date.text, sizeof(date.text),
+		    "%a, %d %b %Y %H:%M:%S GMT", &tm);
+		date.second = now;
 	}
-	return (text);
+	return (date.text);
 }
 
 /*

@@ -8,12 +8,24 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/config.h"
 #include "base/errors.h"
 #include "base/jdoc.h"
 
 struct connection;
+
+/* Room for an answer that is kept as it was written (bytes). */
+#define REPLY_KEPT_MAX 512
+
+/* An answer that never changes, as it was last written; its Date is good for
+ * the second in which that was. Zeroed at first, one per answer. */
+struct reply_kept {
+	int64_t second;
+	size_t len;
+	char text[REPLY_KEPT_MAX];
+};
 
 /* Room for one additional header line's value (bytes, with the NUL). */
 #define REPLY_VALUE_MAX 640
@@ -32,6 +44,8 @@ struct reply {
 	/* Whole header lines, each with its CRLF (Set-Cookie and the like). */
 	const char *lines;
 	size_t lines_len;
+	/* Of one that never changes: where it is kept. */
+	struct reply_kept *kept;
 };
 
 /* How an answer leaves. */

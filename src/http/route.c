@@ -19,6 +19,19 @@ static const struct {
     {"PUT", HTTP_METHOD_PUT},
 };
 
+/* What was looked for last, and found (NULL: nothing). */
+static struct {
+	const struct kore_server *server;
+	const struct kore_module_handle *route;
+	size_t host_len;
+	size_t path_len;
+	char host[64];
+	char path[64];
+} last;
+
+static const struct kore_module_handle *
+look_up(struct kore_server *, const char *, const char *);
+
 #define METHODS (sizeof(methods) / sizeof(methods[0]))
 
 int
@@ -32,13 +45,39 @@ route_method(const char *name)
 	return (0);
 }
 
+/* Routes do not change while a worker lives, and most requests ask for what
+ * was asked for just now. */
 const struct kore_module_handle *
 route_find(const struct connection *c, const char *host, const char *path)
+{
+	struct kore_server *server = c->owner->server;
+	const struct kore_module_handle *route;
+	size_t host_len = strlen(host), path_len = strlen(path);
+
+	if (last.server == server && last.host_len == host_len &&
+	    last.path_len == path_len &&
+	    memcmp(last.host, host, host_len) == 0 &&
+	    memcmp(last.path, path, path_len) == 0)
+		return (last.route);
+	route = look_up(server, host, path);
+	if (host_len <= sizeof(last.host) && path_len <= sizeof(last.path)) {
+		last.server = server;
+		last.route = route;
+		last.host_len = host_len;
+		last.path_len = path_len;
+		memcpy(last.host, host, host_len);
+		memcpy(last.path, path, path_len);
+	}
+	return (route);
+}
+
+static const struct kore_module_handle *
+look_up(struct kore_server *server, const char *host, const char *path)
 {
 	struct kore_module_handle *route;
 	struct kore_domain *domain;
 
-	domain = kore_domain_lookup(c->owner->server, host);
+	domain = kore_domain_lookup(server, host);
 	if (domain == NULL)
 		return (NULL);
 
