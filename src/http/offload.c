@@ -19,7 +19,8 @@
 /* Room for argon2id's and SQLite's frames, well beyond what they use. */
 #define OFFLOAD_STACK (512 * 1024)
 
-/* How long a job may wait before the reserve takes it (milliseconds). */
+/* How long nobody may have begun a job of a kind, while one waits, before the
+ * reserve takes it (milliseconds). */
 #define OFFLOAD_PATIENCE_MS 500
 
 TAILQ_HEAD(job_list, offload_job);
@@ -41,6 +42,8 @@ static struct {
 	struct job_list done;
 	unsigned int nlongs;
 	unsigned int nshorts;
+	int64_t long_ms; /* when one was last begun, but for the reserve */
+	int64_t short_ms;
 	unsigned int queue;
 	bool stop;
 } pool = {
@@ -58,6 +61,7 @@ static struct offload_job *offload_next(void);
 static struct offload_job *offload_next_long(void);
 static struct offload_job *offload_next_short(void);
 static void offload_take(struct offload_job *);
+static int64_t *offload_begun(const struct offload_job *);
 static void offload_run(struct offload_job *, void **);
 static void offload_finished(void *, int);
 static int offload_spawn(void *(*)(void *));
@@ -220,6 +224,13 @@ offload_spawn(void *(*body)(void *))
 	return (0);
 }
 
+/* When a job of this one's kind was last begun; with the lock held. */
+static int64_t *
+offload_begun(const struct offload_job *job)
+{
+	return (job->is_long ? &pool.long_ms : &pool.short_ms);
+}
+
 /* Until the pool ends: what next() finds, and nothing until arrival says that
  * there may be something. */
 static void
@@ -231,10 +242,12 @@ offload_loop(struct offload_job *(*next)(void), pthread_cond_t *arrival)
 	pthread_mutex_lock(&pool.lock);
 	while (!pool.stop) {
 		job = next();
-		if (job == NULL)
+		if (job == NULL) {
 			pthread_cond_wait(arrival, &pool.lock);
-		else
-			offload_run(job, &local);
+			continue;
+		}
+		*offload_begun(job) = clock_monotonic_ms();
+		offload_run(job, &local);
 	}
 	pthread_mutex_unlock(&pool.lock);
 	if (local != NULL)
@@ -272,7 +285,9 @@ offload_brief(void *arg)
 
 /*
  * One thread that stands by: on a machine without time to spare it sees to it
- * that what waits is done all the same.
+ * that what waits is done all the same. As long as the others get on, however
+ * long their queue is, it would only take turns with them and with the event
+ * loop.
  */
 static void *
 offload_reserve(void *arg)
@@ -295,7 +310,10 @@ offload_reserve(void *arg)
 			pthread_cond_wait(&pool.late, &pool.lock);
 			continue;
 		}
-		due = job->submitted_ms + OFFLOAD_PATIENCE_MS;
+		due = *offload_begun(job) > job->submitted_ms
+		    ? *offload_begun(job)
+		    : job->submitted_ms;
+		due += OFFLOAD_PATIENCE_MS;
 		if (due <= clock_monotonic_ms()) {
 			offload_run(job, &local);
 			continue;
