@@ -12,8 +12,8 @@
  *	max_age=SECONDS	... at most so long ago
  *	role=A,B	the account has one of these roles; several such words
  *			must all be met
- *	strict		the database is asked on every request whether the token
- *			has been revoked, wherever that was
+ *	strict		the database is asked on every request whether the
+ *			token has been revoked, wherever that was
  *	headers cookies query json
  *			where a token may come from, looked at in this order;
  *			none named: headers

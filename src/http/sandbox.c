@@ -3,8 +3,8 @@
  * itself. Kore's filter kills a process that asks for anything else.
  *
  * SQLite reads, writes and locks files at positions and syncs them; libpq talks
- * to a server; the threads of the pool are made, given a priority and ended; the allocator
- * moves memory between them.
+ * to a server; the threads of the pool are made, given a priority and ended;
+ * the allocator moves memory between them.
  */
 #include <sys/prctl.h>
 #include <sys/socket.h>

@@ -248,9 +248,9 @@ struct store_ops {
 	/*
 	 * Take a refresh token: the newest of its session is followed by its
 	 * successor; one that was followed less than grace_ms ago is
-	 * REPEATED (with 0 none is); any other has been REUSED: the session ends and its
-	 * revocation is noted. NOT_FOUND when there is no such session any
-	 * more, it has expired, or the account is disabled.
+	 * REPEATED (with 0 none is); any other has been REUSED: the session
+	 * ends and its revocation is noted. NOT_FOUND when there is no such
+	 * session any more, it has expired, or the account is disabled.
 	 */
 	enum store_result (*session_refresh)(struct store *,
 	    const struct store_refresh *refresh,
@@ -297,7 +297,8 @@ struct store_ops {
 	/*
 	 * Remove what no longer matters at now: sessions that have ended, the
 	 * successors of tokens followed before since_ms, revocations that
-	 * have been over for STORE_KEEP_REVOKED; at most limit rows of each. *removed: rows in all.
+	 * have been over for STORE_KEEP_REVOKED; at most limit rows of each.
+	 * *removed: rows in all.
 	 */
 	enum store_result (*purge)(struct store *, int64_t now,
 	    int64_t since_ms, int limit, int64_t *removed);
