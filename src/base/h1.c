@@ -99,6 +99,7 @@ h1_free(h1_parser *p)
 {
 	if (p == NULL)
 		return;
+	h1_forget(p);
 	release(p);
 	free(p);
 }
@@ -115,6 +116,15 @@ release(h1_parser *p)
 void
 h1_reset(h1_parser *p)
 {
+	if (p->kept.valid)
+		p->state = H1_IDLE;
+	else
+		h1_clear(p);
+}
+
+void
+h1_clear(h1_parser *p)
+{
 	release(p);
 	memset(&p->state, 0,
 	    offsetof(struct h1_parser, fault) -
@@ -126,8 +136,12 @@ h1_feed(h1_parser *p, const void *data, size_t len)
 {
 	const uint8_t *s = data;
 	size_t used = 0, n;
-	bool head;
+	bool head, fresh;
 
+	if (p->kept.valid && p->state == H1_IDLE &&
+	    (n = h1_take_kept(p, s, len)) > 0)
+		return (n);
+	fresh = p->at == AT_START && p->empty_lines == 0;
 	while (used < len && p->state != H1_DONE && p->state != H1_ERROR) {
 		n = len - used;
 		head = p->at >= AT_METHOD && p->at <= AT_END_LF;
@@ -138,6 +152,8 @@ h1_feed(h1_parser *p, const void *data, size_t len)
 			p->head_len += n;
 		used += n;
 	}
+	if (fresh && p->state == H1_DONE)
+		h1_keep(p, s, used);
 	return (used);
 }
 

@@ -88,10 +88,16 @@ const struct fault *h1_fault(const h1_parser *p);
 bool h1_wants_continue(h1_parser *p);
 
 /*
- * Make ready for the next request; gives back memory, so that an idle
- * connection holds next to none.
+ * Make ready for the next request; gives back memory. A short head without a
+ * body may be kept: when the next one is the same to the byte, as it is from
+ * most clients that ask for the same thing again, it is not parsed again, and
+ * its request is where it was.
  */
 void h1_reset(h1_parser *p);
+
+/* Give back what h1_reset() kept, wiped, so that an idle connection holds next
+ * to no memory and no token. Between two requests only. */
+void h1_forget(h1_parser *p);
 
 /* The value of a hexadecimal digit of either case, or -1. */
 int h1_hex_digit(uint8_t c);

@@ -1,8 +1,8 @@
 /*
  * h1_internal.h - shared by the parts of the HTTP/1.1 parser only: h1.c
  * (memory, feeding, the finished request), h1_head.c (request line and header
- * lines), h1_fields.c (what the framing fields mean) and h1_chunked.c (the
- * body).
+ * lines), h1_fields.c (what the framing fields mean), h1_chunked.c (the body)
+ * and h1_kept.c (a head that comes again).
  *
  * The parser is a state machine over bytes. A step looks at the bytes that
  * have arrived, takes a run of them or moves to another place, and returns how
@@ -67,8 +67,19 @@ enum h1_place {
 /* Room for the header lines of most requests. */
 #define H1_FIELDS_FIRST 16
 
+/* The last head, as it came, while its request is kept. */
+struct h1_kept {
+	uint8_t *head;
+	size_t len;
+	size_t cap;
+	unsigned int misses; /* heads in a row that were other ones */
+	bool second;         /* a request has come before */
+	bool valid;
+};
+
 struct h1_parser {
 	struct h1_limits limits;
+	struct h1_kept kept;
 
 	/* From here on to the fault: zero for each new request. */
 	enum h1_state state;
@@ -141,6 +152,19 @@ size_t h1_run(const uint8_t *s, size_t n, uint8_t classes);
 
 /* Everything has arrived: make the request. */
 void h1_complete(h1_parser *p);
+
+/* Give the request's memory back and begin anew. */
+void h1_clear(h1_parser *p);
+
+/* h1_kept.c */
+
+/* A request is complete, and these bytes are the whole of it: keep it if that
+ * may be of use. */
+void h1_keep(h1_parser *p, const uint8_t *s, size_t len);
+
+/* Between two requests: take the request that is kept if the bytes begin with
+ * it, else let go of it. How many bytes it took. */
+size_t h1_take_kept(h1_parser *p, const uint8_t *s, size_t len);
 
 /* h1_head.c: one step per place from AT_START to AT_END_LF. */
 size_t h1_step_start(h1_parser *p, const uint8_t *s, size_t n);

@@ -360,6 +360,13 @@ front_expire(struct front *fr, int64_t now)
 		return;
 	}
 
+	if (fr->state == FRONT_READING && fr->answered_at != 0 &&
+	    h1_state(fr->parser) == H1_IDLE &&
+	    now - fr->answered_at >= FRONT_FORGET_MS) {
+		h1_forget(fr->parser);
+		fr->answered_at = 0;
+	}
+
 	if (fr->deadline == 0 || now < fr->deadline)
 		return;
 	if (fr->state == FRONT_READING && h1_state(fr->parser) != H1_IDLE) {

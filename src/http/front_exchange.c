@@ -314,7 +314,8 @@ front_next(struct front *fr)
 	}
 	h1_reset(fr->parser);
 	fr->state = FRONT_READING;
-	fr->deadline = clock_monotonic_ms() + http_keepalive_time * 1000;
+	fr->answered_at = clock_monotonic_ms();
+	fr->deadline = fr->answered_at + http_keepalive_time * 1000;
 }
 
 static void

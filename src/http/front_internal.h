@@ -33,6 +33,9 @@
 /* How long a client may leave an answer unread. */
 #define FRONT_STALL_MS 30000
 
+/* After how long without a request the last head is not kept any longer. */
+#define FRONT_FORGET_MS 1000
+
 /* How often deadlines are looked at. */
 #define FRONT_TICK_MS 500
 
@@ -70,6 +73,7 @@ struct front {
 	bool close_after;      /* no further request on this connection */
 	unsigned int requests; /* taken so far */
 	int64_t deadline;      /* of the current state; 0: none */
+	int64_t answered_at;   /* the last request; 0: none was, or forgotten */
 	int64_t stalled_at;    /* since when an answer waits; 0: it does not */
 	size_t discarded;      /* bytes */
 	struct in6_addr peer;  /* who is connected, proxy or client */

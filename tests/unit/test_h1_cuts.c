@@ -16,6 +16,11 @@ static const char *const seeds[] = {
 	    "5;x=y\r\nhello\r\n0\r\nT: u\r\n\r\n" H1_GET "\r\n",
     "OPTIONS * HTTP/1.1\r\nHost: [::1]:80\r\nConnection: close\r\n\r\n",
     "GET http://b:1/p?q HTTP/1.1\r\nHost: a\r\n\r\n",
+    /* Those that come again are kept where they come whole. */
+    H1_GET "A: b\r\n\r\n" H1_GET "A: b\r\n\r\n" H1_GET "A: b\r\n\r\n" H1_GET
+	   "A: b\r\n\r\n" H1_GET "A: c\r\n\r\n",
+    H1_GET "A: b\r\n\r\n" H1_GET "A: b\r\n\r\n" H1_POST
+	   "Content-Length: 2\r\n\r\nhi" H1_GET "A: b\r\n\r\n",
     H1_POST "Content-Length: 5, 5\r\nContent-Length: 05\r\n\r\nhello",
     H1_POST "Transfer-Encoding: gzip, chunked\r\n\r\n",
 };
