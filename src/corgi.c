@@ -13,6 +13,7 @@
 #include <kore/http.h>
 
 #include "base/audit.h"
+#include "base/cpus.h"
 #include "base/log.h"
 #include "base/routefile.h"
 #include "http/client.h"
@@ -39,6 +40,10 @@ static struct {
 	struct kore_event evt; /* must stay first: what Kore's loop calls */
 	int fd;
 } termination = {.fd = -1};
+
+/* Processors that the service may use, counted before Kore gives each worker
+ * its own, where it is told to. */
+static unsigned int processors;
 
 static void name_lost_guard(void) __attribute__((constructor));
 static void note_event(enum audit_kind);
@@ -111,6 +116,7 @@ kore_parent_configure(int argc, char **argv)
 		    "worker_max_connections (%u): Kore will stop accepting "
 		    "before it is reached",
 		    worker_max_connections);
+	processors = cpus_usable();
 	note_event(AUDIT_START);
 }
 
@@ -179,8 +185,8 @@ log_to_kore(enum log_level level, const char *line, void *ctx)
 }
 
 /*
- * All workers together hash on as many threads as there are cores: more would
- * only take turns, each with its own memory. Kore counts two helpers of its own
+ * All workers together hash on as many threads as they have processors: more
+ * would only take turns, each with its own memory. Kore counts two helpers of its own
  * among its workers.
  */
 static unsigned int
@@ -191,7 +197,7 @@ thread_count(void)
 	threads = service_get()->config.threads;
 	workers = worker_count > 2 ? worker_count - 2u : 1;
 	if (threads == 0)
-		threads = cpu_count / workers;
+		threads = processors / workers;
 	return (threads > 0 ? threads : 1);
 }
 

@@ -130,7 +130,7 @@ struct config {
 	uint64_t hash_memory_kib;
 
 	/* Background threads of one worker, and how many logins may wait. */
-	unsigned int threads; /* 0: one per core */
+	unsigned int threads; /* 0: one per usable core */
 	unsigned int queue;
 
 	/* Memory of one worker's cache of verified tokens; 0: none. */

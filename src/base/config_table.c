@@ -249,7 +249,7 @@ static const struct config_option options[OPTION__MAX] = {
 	"memory of all password hashes that one worker makes at once, in KiB; more wait",
 	false},
     [OPTION_THREADS] = {"CORGI_THREADS", "0",
-	"0 (one per core, shared among the workers) to 64",
+	"0 (one per usable core, shared among the workers) to 64",
 	"threads of one worker for passwords and the database", false},
     [OPTION_LOGIN_QUEUE] = {"CORGI_LOGIN_QUEUE", "128", "1 to 65536",
 	"logins of one worker that may wait; more get 503", false},
