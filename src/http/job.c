@@ -37,19 +37,12 @@ job_of(const struct http_request *req)
 	return (front_get(req, FRONT_JOB));
 }
 
-/* The work is done, or the first part of it; the request goes on, if it is
- * still there. */
+/* The work is done; the request goes on, if it is still there. */
 static void
 job_done(struct offload_job *offload)
 {
 	struct job *job = (struct job *)offload;
 
-	if (job->then != NULL) {
-		job->offload.run = job->then;
-		job->then = NULL;
-		if (offload_submit(&job->offload, OFFLOAD_FIRST) == 0)
-			return;
-	}
 	job->finished = true;
 	if (job->conclude != NULL)
 		job->conclude(job);

@@ -18,12 +18,6 @@ struct job {
 	struct offload_job offload; /* must stay first */
 	struct http_request *req;   /* NULL once the request has ended */
 	bool finished;
-	/*
-	 * What follows run() on the thread for short jobs: waiting for the disk
-	 * there, and not where passwords are hashed, leaves no processor idle.
-	 * NULL: nothing; run() may take it back.
-	 */
-	void (*then)(struct offload_job *, void **);
 	/* Called once the work is done, before anything is answered; NULL:
 	 * nothing to do then. */
 	void (*conclude)(struct job *);

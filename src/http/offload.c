@@ -25,7 +25,17 @@
 
 TAILQ_HEAD(job_list, offload_job);
 
-/* The pool of this worker process. */
+/* Threads that do the same kind of work. */
+struct crew {
+	pthread_cond_t arrival; /* there may be something to do */
+	unsigned int waiting;   /* how many wait for that */
+};
+
+/*
+ * The pool of this worker process. Nobody is woken with the lock held: a thread
+ * that runs on leftover time is put aside by whom it wakes, who would then wait
+ * for the lock, and for time that nobody else wants.
+ */
 static struct {
 	struct kore_event evt; /* must stay first: what Kore's loop calls */
 	int fd;                /* an eventfd: jobs are done */
@@ -34,9 +44,9 @@ static struct {
 	void (*release)(void *);
 
 	pthread_mutex_t lock;  /* guards all below */
-	pthread_cond_t work;   /* for the threads that do the work */
-	pthread_cond_t brief;  /* for the one that does short jobs alone */
-	pthread_cond_t late;   /* for the one that stands by */
+	struct crew work;      /* the threads that do the work */
+	struct crew brief;     /* the one that does short jobs alone */
+	struct crew late;      /* the one that stands by */
 	struct job_list longs; /* waiting */
 	struct job_list shorts;
 	struct job_list done;
@@ -49,18 +59,21 @@ static struct {
 } pool = {
     .fd = -1,
     .lock = PTHREAD_MUTEX_INITIALIZER,
-    .work = PTHREAD_COND_INITIALIZER,
-    .brief = PTHREAD_COND_INITIALIZER,
+    .work = {.arrival = PTHREAD_COND_INITIALIZER},
+    .brief = {.arrival = PTHREAD_COND_INITIALIZER},
 };
 
 static void *offload_thread(void *);
 static void *offload_brief(void *);
 static void *offload_reserve(void *);
-static void offload_loop(struct offload_job *(*)(void), pthread_cond_t *);
+static void offload_loop(struct offload_job *(*)(void), struct crew *);
+static void offload_wait(struct crew *);
 static struct offload_job *offload_next(void);
 static struct offload_job *offload_next_long(void);
 static struct offload_job *offload_next_short(void);
 static void offload_take(struct offload_job *);
+static void offload_put(struct offload_job *, enum offload_rank);
+static void offload_unlock_and_wake(bool);
 static int64_t *offload_begun(const struct offload_job *);
 static void offload_run(struct offload_job *, void **);
 static void offload_finished(void *, int);
@@ -86,7 +99,7 @@ offload_start(unsigned int threads, unsigned int queue, void (*release)(void *))
 
 	(void)pthread_condattr_init(&monotonic);
 	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&pool.late, &monotonic);
+	(void)pthread_cond_init(&pool.late.arrival, &monotonic);
 	(void)pthread_condattr_destroy(&monotonic);
 
 	pool.threads = calloc(threads + 2, sizeof(*pool.threads));
@@ -103,30 +116,59 @@ offload_start(unsigned int threads, unsigned int queue, void (*release)(void *))
 int
 offload_submit(struct offload_job *job, enum offload_rank rank)
 {
-	struct job_list *list;
-	unsigned int *count;
-	int ret;
+	unsigned int count;
 
-	ret = -1;
 	pthread_mutex_lock(&pool.lock);
-	list = rank == OFFLOAD_LONG ? &pool.longs : &pool.shorts;
-	count = rank == OFFLOAD_LONG ? &pool.nlongs : &pool.nshorts;
-	if (rank == OFFLOAD_FIRST || *count < pool.queue) {
-		job->submitted_ms = clock_monotonic_ms();
-		job->waiting = true;
-		job->is_long = rank == OFFLOAD_LONG;
-		if (rank == OFFLOAD_FIRST)
-			TAILQ_INSERT_HEAD(list, job, list);
-		else
-			TAILQ_INSERT_TAIL(list, job, list);
-		(*count)++;
-		pthread_cond_signal(&pool.work);
-		pthread_cond_signal(&pool.brief);
-		pthread_cond_signal(&pool.late);
-		ret = 0;
+	count = rank == OFFLOAD_LONG ? pool.nlongs : pool.nshorts;
+	if (rank != OFFLOAD_FIRST && count >= pool.queue) {
+		pthread_mutex_unlock(&pool.lock);
+		return (-1);
 	}
+	offload_put(job, rank);
+	offload_unlock_and_wake(rank == OFFLOAD_LONG);
+	return (0);
+}
+
+/* On to the queue; with the lock held. */
+static void
+offload_put(struct offload_job *job, enum offload_rank rank)
+{
+	job->submitted_ms = clock_monotonic_ms();
+	job->waiting = true;
+	job->is_long = rank == OFFLOAD_LONG;
+	if (rank == OFFLOAD_LONG) {
+		TAILQ_INSERT_TAIL(&pool.longs, job, list);
+		pool.nlongs++;
+		return;
+	}
+	if (rank == OFFLOAD_FIRST)
+		TAILQ_INSERT_HEAD(&pool.shorts, job, list);
+	else
+		TAILQ_INSERT_TAIL(&pool.shorts, job, list);
+	pool.nshorts++;
+}
+
+/*
+ * Let go of the lock and wake who can do what was put on the queue. Those who
+ * are at work look for more when they are done; the reserve, once it has seen
+ * that something waits, looks again by itself.
+ */
+static void
+offload_unlock_and_wake(bool is_long)
+{
+	pthread_cond_t *late = NULL, *other = NULL;
+
+	if (!is_long && pool.brief.waiting > 0)
+		other = &pool.brief.arrival;
+	else if (pool.work.waiting > 0)
+		other = &pool.work.arrival;
+	if (pool.late.waiting > 0)
+		late = &pool.late.arrival;
 	pthread_mutex_unlock(&pool.lock);
-	return (ret);
+	if (other != NULL)
+		pthread_cond_signal(other);
+	if (late != NULL)
+		pthread_cond_signal(late);
 }
 
 bool
@@ -189,9 +231,9 @@ offload_stop(void)
 
 	pthread_mutex_lock(&pool.lock);
 	pool.stop = true;
-	pthread_cond_broadcast(&pool.work);
-	pthread_cond_signal(&pool.brief);
-	pthread_cond_signal(&pool.late);
+	pthread_cond_broadcast(&pool.work.arrival);
+	pthread_cond_signal(&pool.brief.arrival);
+	pthread_cond_signal(&pool.late.arrival);
 	pthread_mutex_unlock(&pool.lock);
 	for (i = 0; i < pool.nthreads; i++)
 		(void)pthread_join(pool.threads[i], NULL);
@@ -231,10 +273,19 @@ offload_begun(const struct offload_job *job)
 	return (job->is_long ? &pool.long_ms : &pool.short_ms);
 }
 
-/* Until the pool ends: what next() finds, and nothing until arrival says that
- * there may be something. */
+/* Until there may be something to do for one of a crew; called and left with
+ * the lock held. */
 static void
-offload_loop(struct offload_job *(*next)(void), pthread_cond_t *arrival)
+offload_wait(struct crew *crew)
+{
+	crew->waiting++;
+	pthread_cond_wait(&crew->arrival, &pool.lock);
+	crew->waiting--;
+}
+
+/* Until the pool ends: what next() finds, one after the other. */
+static void
+offload_loop(struct offload_job *(*next)(void), struct crew *crew)
 {
 	struct offload_job *job;
 	void *local = NULL;
@@ -243,7 +294,7 @@ offload_loop(struct offload_job *(*next)(void), pthread_cond_t *arrival)
 	while (!pool.stop) {
 		job = next();
 		if (job == NULL) {
-			pthread_cond_wait(arrival, &pool.lock);
+			offload_wait(crew);
 			continue;
 		}
 		*offload_begun(job) = clock_monotonic_ms();
@@ -307,7 +358,7 @@ offload_reserve(void *arg)
 	while (!pool.stop) {
 		job = offload_next();
 		if (job == NULL) {
-			pthread_cond_wait(&pool.late, &pool.lock);
+			offload_wait(&pool.late);
 			continue;
 		}
 		due = *offload_begun(job) > job->submitted_ms
@@ -320,7 +371,8 @@ offload_reserve(void *arg)
 		}
 		until.tv_sec = due / 1000;
 		until.tv_nsec = due % 1000 * 1000000;
-		(void)pthread_cond_timedwait(&pool.late, &pool.lock, &until);
+		(void)pthread_cond_timedwait(
+		    &pool.late.arrival, &pool.lock, &until);
 	}
 	pthread_mutex_unlock(&pool.lock);
 	if (local != NULL)
@@ -328,11 +380,16 @@ offload_reserve(void *arg)
 	return (NULL);
 }
 
-/* Take a job off the queue and run it; called and left with the lock held. */
+/*
+ * Take a job off the queue and run it, then give it back to the event loop or
+ * put it on the queue again for what follows; called and left with the lock
+ * held.
+ */
 static void
 offload_run(struct offload_job *job, void **local)
 {
 	uint64_t one = 1;
+	bool tell;
 
 	offload_take(job);
 	pthread_mutex_unlock(&pool.lock);
@@ -340,10 +397,21 @@ offload_run(struct offload_job *job, void **local)
 	job->run(job, local);
 
 	pthread_mutex_lock(&pool.lock);
-	TAILQ_INSERT_TAIL(&pool.done, job, list);
-	/* Only fails when the counter is full: then it is readable. */
-	if (write(pool.fd, &one, sizeof(one)) == -1)
-		errno = 0;
+	if (job->then != NULL) {
+		job->run = job->then;
+		job->then = NULL;
+		offload_put(job, OFFLOAD_FIRST);
+		offload_unlock_and_wake(false);
+	} else {
+		/* Who put the others there has told of them. */
+		tell = TAILQ_EMPTY(&pool.done);
+		TAILQ_INSERT_TAIL(&pool.done, job, list);
+		pthread_mutex_unlock(&pool.lock);
+		/* Only fails when the counter is full: then it is readable. */
+		if (tell && write(pool.fd, &one, sizeof(one)) == -1)
+			errno = 0;
+	}
+	pthread_mutex_lock(&pool.lock);
 }
 
 /* On the event loop: give the finished jobs back. */

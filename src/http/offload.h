@@ -26,6 +26,13 @@ enum offload_rank {
  */
 struct offload_job {
 	void (*run)(struct offload_job *job, void **local);
+	/*
+	 * What follows run(), before all short jobs and on the thread for
+	 * those: waiting for the disk there, and not where passwords are
+	 * hashed, leaves no processor idle. NULL: nothing; run() may take it
+	 * back.
+	 */
+	void (*then)(struct offload_job *job, void **local);
 	void (*done)(struct offload_job *job);
 	/* The pool's own. */
 	int64_t submitted_ms;

@@ -107,7 +107,7 @@ session_job_start(
 {
 	job->job.conclude = conclude;
 	if (job->then != NULL)
-		job->job.then = run_then;
+		job->job.offload.then = run_then;
 	return (job_start(req, &job->job, rank, run, release));
 }
 
@@ -195,7 +195,7 @@ run(struct offload_job *offload, void **local)
 	run_part(job, job->work, local);
 	if (job->result == ERR_NONE && job->then != NULL)
 		return;
-	job->job.then = NULL;
+	offload->then = NULL;
 	finish(job);
 }
 
