@@ -227,11 +227,13 @@ pg_settle(struct pg_store *s)
 {
 	enum store_result result;
 	PGresult *answer;
-	char wait[16];
-	const struct pg_value value = PG_TEXT_OF(wait);
+	char wait[16], idle[16];
+	const struct pg_value values[] = {PG_TEXT_OF(wait), PG_TEXT_OF(idle)};
 
 	(void)snprintf(wait, sizeof(wait), "%d", s->wait);
-	result = pg_ask(s, pg_statement_settings, &value, 1, &answer);
+	(void)snprintf(idle, sizeof(idle), "%d",
+	    s->wait < PG_IDLE_MS ? s->wait : PG_IDLE_MS);
+	result = pg_ask(s, pg_statement_settings, values, 2, &answer);
 	PQclear(answer);
 	return (result);
 }

@@ -25,6 +25,11 @@
  * what it refuses by itself leaves the connection whole. */
 #define PG_MARGIN_MS 1000
 
+/* How long a transaction may say nothing before the server undoes it
+ * (milliseconds). A node that is cut off in the middle of one holds locks for
+ * so long, and all others wait: well below their own patience. */
+#define PG_IDLE_MS 1000
+
 /* Rows that are asked for at once. */
 #define PG_PAGE 500
 

@@ -128,7 +128,7 @@ const char pg_statement_settings[] =
     "SELECT set_config('search_path', 'corgi, pg_temp', false),"
     " set_config('statement_timeout', $1, false),"
     " set_config('lock_timeout', $1, false),"
-    " set_config('idle_in_transaction_session_timeout', $1, false),"
+    " set_config('idle_in_transaction_session_timeout', $2, false),"
     " set_config('default_transaction_isolation', 'read committed', false),"
     " set_config('synchronous_commit',"
     " CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'"

@@ -50,7 +50,7 @@ enum pg_statement {
 extern const char *const pg_statement_sql[PG__MAX];
 
 /*
- * The settings of a connection. $1: how long the server tries a statement, and
+ * The settings of a connection. $1: how long the server tries a statement; $2:
  * how long it waits for the next one of a transaction (milliseconds).
  */
 extern const char pg_statement_settings[];

@@ -287,6 +287,63 @@ Test(store_pg_trouble, a_server_that_is_silent_is_given_up_in_time)
 	store_close(s);
 }
 
+/* Change the account for ever, each time under the lock of the log. */
+static void
+change_for_ever(void)
+{
+	struct store *s = open_store();
+
+	for (;;) {
+		(void)have_account(s, "x");
+		(void)remove_account(s, "x", 1);
+	}
+}
+
+/* Whether somebody holds the lock of the log and says nothing. */
+static bool
+somebody_is_silent(PGconn *conn)
+{
+	PGresult *answer = PQexec(conn,
+	    "SELECT 1 FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
+	    " WHERE l.locktype = 'advisory' AND l.granted"
+	    " AND a.datname = current_database()"
+	    " AND a.state = 'idle in transaction'");
+	bool silent = PQntuples(answer) == 1;
+
+	PQclear(answer);
+	return (silent);
+}
+
+/* As when another node is cut off, or its machine stands still, while it holds
+ * what all need. */
+Test(store_pg_trouble, one_that_falls_silent_in_a_transaction_holds_up_no_other)
+{
+	struct store *s = open_store();
+	PGconn *conn = server_connect(server_database);
+	int64_t began, until = clock_monotonic_ms() + 20000;
+	bool silent = false;
+	pid_t other;
+
+	(void)have_account(s, "a");
+	cr_assert_neq(other = fork(), -1);
+	if (other == 0)
+		change_for_ever();
+	while (!silent && clock_monotonic_ms() < until) {
+		(void)usleep(2000);
+		cr_assert_eq(kill(other, SIGSTOP), 0);
+		(void)usleep(2000);
+		if (!(silent = somebody_is_silent(conn)))
+			cr_assert_eq(kill(other, SIGCONT), 0);
+	}
+	cr_assert(silent, "it is never caught in the middle");
+	began = clock_monotonic_ms();
+	cr_expect_eq(remove_account(s, "a", 1), STORE_OK, "%s", store_error(s));
+	cr_expect_lt(clock_monotonic_ms() - began, STORE_WAIT_MS - 1000);
+	(void)kill(other, SIGKILL);
+	PQfinish(conn);
+	store_close(s);
+}
+
 /* A socket that listens on a free port of 127.0.0.1. */
 static int
 listener(int *port)
