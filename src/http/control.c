@@ -24,6 +24,7 @@
 #include "http/client.h"
 #include "http/control.h"
 #include "http/follow.h"
+#include "http/priority.h"
 #include "http/service.h"
 
 /* How often the store is looked at: the longest time that a revocation takes
@@ -209,7 +210,8 @@ control_stop(void)
 	control.running = false;
 }
 
-/* The workers share the socket: whoever comes first takes the client. */
+/* The workers share the socket: whoever comes first takes the client. What is
+ * told of a revocation waits for no other work. */
 static void *
 control_thread(void *arg)
 {
@@ -217,6 +219,7 @@ control_thread(void *arg)
 	int client;
 
 	(void)arg;
+	(void)priority_event_loop();
 	memset(fds, 0, sizeof(fds));
 	fds[0].fd = control.stop;
 	fds[0].events = POLLIN;

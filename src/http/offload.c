@@ -205,7 +205,7 @@ offload_next(void)
 	struct offload_job *job;
 
 	job = offload_next_short();
-	return (job != NULL ? job : TAILQ_FIRST(&pool.longs));
+	return (job != NULL ? job : offload_next_long());
 }
 
 static struct offload_job *
@@ -214,14 +214,10 @@ offload_next_short(void)
 	return (TAILQ_FIRST(&pool.shorts));
 }
 
-/* The same for who leaves short jobs to others; with the lock held. */
 static struct offload_job *
 offload_next_long(void)
 {
-	struct offload_job *job;
-
-	job = TAILQ_FIRST(&pool.longs);
-	return (job != NULL ? job : TAILQ_FIRST(&pool.shorts));
+	return (TAILQ_FIRST(&pool.longs));
 }
 
 void
@@ -308,8 +304,8 @@ offload_loop(struct offload_job *(*next)(void), struct crew *crew)
 /*
  * The threads that do the work: they use the processor time that nobody else
  * wants, so that a storm of logins does not hold up guarded requests. Short
- * jobs wait for the disk: they are left to the thread for those, as long as
- * there are passwords to be hashed.
+ * jobs are never theirs: whoever is put aside in the middle of a transaction
+ * keeps its locks, and all who log out would wait for him, on other nodes, too.
  */
 static void *
 offload_thread(void *arg)
@@ -330,6 +326,7 @@ static void *
 offload_brief(void *arg)
 {
 	(void)arg;
+	(void)priority_event_loop();
 	offload_loop(offload_next_short, &pool.brief);
 	return (NULL);
 }

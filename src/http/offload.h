@@ -14,7 +14,7 @@
 /* Where a job goes. */
 enum offload_rank {
 	OFFLOAD_LONG,  /* hashes: to the end of their queue, if not full */
-	OFFLOAD_SHORT, /* only asks the store: a queue before that one */
+	OFFLOAD_SHORT, /* only asks the store: a queue of their own */
 	OFFLOAD_FIRST  /* before all others, full or not; for a few */
 };
 
