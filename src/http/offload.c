@@ -156,19 +156,14 @@ offload_put(struct offload_job *job, enum offload_rank rank)
 static void
 offload_unlock_and_wake(bool is_long)
 {
-	pthread_cond_t *late = NULL, *other = NULL;
+	struct crew *crew = is_long ? &pool.work : &pool.brief;
+	bool crew_waits = crew->waiting > 0, late_waits = pool.late.waiting > 0;
 
-	if (!is_long && pool.brief.waiting > 0)
-		other = &pool.brief.arrival;
-	else if (pool.work.waiting > 0)
-		other = &pool.work.arrival;
-	if (pool.late.waiting > 0)
-		late = &pool.late.arrival;
 	pthread_mutex_unlock(&pool.lock);
-	if (other != NULL)
-		pthread_cond_signal(other);
-	if (late != NULL)
-		pthread_cond_signal(late);
+	if (crew_waits)
+		pthread_cond_signal(&crew->arrival);
+	if (late_waits)
+		pthread_cond_signal(&pool.late.arrival);
 }
 
 bool
