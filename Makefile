@@ -8,6 +8,7 @@ SANITIZE ?= 0
 COVERAGE ?= 0
 FUZZ ?= 0
 FUZZ_SECONDS ?= 60
+NODES_SECONDS ?= 60
 QUICK ?= 0
 IMAGE ?= corgi
 JOBS ?= $(shell nproc)
@@ -79,10 +80,12 @@ BENCH_SO = bare front_kore
 BENCH_BIN = $(patsubst bench/%.c,$(OUT)/bench/%,$(filter-out \
 	    $(BENCH_SO:%=bench/%.c),$(BENCH_SRC))) \
 	    $(BENCH_SO:%=$(OUT)/bench/%.so) $(OUT)/bench/drive
+# The one soak whose short form is among the tests.
+SOAK_BIN = $(OUT)/soak/nodes
 # Needs the packages of the group peers.
 PEERS = $(OUT)/bench/peer_mhd $(OUT)/bench/peer_go \
 	$(OUT)/bench/node/node_modules/.package-lock.json
-TEST_BIN = $(UNIT_BIN) $(CLI_BIN) $(E2E_BIN) $(REPLAY_BIN)
+TEST_BIN = $(UNIT_BIN) $(CLI_BIN) $(E2E_BIN) $(SOAK_BIN) $(REPLAY_BIN)
 KIT_LIBS = -lcriterion -lcurl -lssl $(LIBS)
 
 # Short lines unless V=1.
@@ -99,7 +102,7 @@ SUBMAKE = mkdir -p $(BUILD) && flock $(BUILD)/.lock $(MAKE) \
 	fuzz-build test-browser bench bench-peers bench-scale bench-login \
 	bench-start bench-front bench-abuse bench-users bench-import \
 	bench-revocation bench-instructions bench-ready \
-	bench-build soak soak-sessions example-flask image clean \
+	bench-build soak soak-sessions soak-nodes example-flask image clean \
 	lib unit module prod-module ctl cli e2e FORCE
 .SECONDARY:
 .DEFAULT_GOAL = help
@@ -203,6 +206,14 @@ soak-sessions: ## logouts and refreshes while workers die; SOAK_SECONDS=30
 	@CORGI_ROOT=$$PWD CORGI_MODULE=$$PWD/$(OUT)/corgi/corgi.so \
 	    CORGI_CTL=$$PWD/$(OUT)/corgictl timeout -k 10 600 \
 	    $(OUT)/soak/sessions -j1
+
+soak-nodes: ## logouts on one node, use on another; NODES_SECONDS=60
+	@scripts/install test
+	@+$(SUBMAKE) FLAVOR=dev build $(OUT)/soak/nodes
+	@CORGI_ROOT=$$PWD CORGI_MODULE=$$PWD/$(OUT)/corgi/corgi.so \
+	    CORGI_CTL=$$PWD/$(OUT)/corgictl NODES_SECONDS=$(NODES_SECONDS) \
+	    timeout -k 10 $$(($(NODES_SECONDS) + 240)) \
+	    $(OUT)/soak/nodes -j1
 
 example-flask: ## a Flask application and Corgi on one key (examples/flask)
 	@scripts/install example
