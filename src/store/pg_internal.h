@@ -2,8 +2,8 @@
  * pg_internal.h - what the parts of the PostgreSQL back end share: pg.c
  * (handle, transactions), pg_wire.c (a statement to the server and what comes
  * back), pg_connect.c (from an address to a connection), pg_open.c (a database
- * ready for use), pg_error.c (what the server's errors mean), pg_user.c,
- * pg_session.c, pg_revocation.c.
+ * ready for use), pg_pooler.c (what may stand before the server), pg_error.c
+ * (what the server's errors mean), pg_user.c, pg_session.c, pg_revocation.c.
  */
 #ifndef CORGI_PG_INTERNAL_H
 #define CORGI_PG_INTERNAL_H
@@ -92,6 +92,15 @@ void pg_disconnect(struct pg_store *s);
 
 /* See that a new connection leads to tables of this program's version. */
 enum store_result pg_check_version(struct pg_store *s);
+
+/* ---- pg_pooler.c ---- */
+
+/*
+ * See that a new connection keeps its session of the server. INVALID where a
+ * pooler takes it away between transactions, BUSY where one has no connection
+ * for a second client.
+ */
+enum store_result pg_check_pooler(struct pg_store *s);
 
 /* ---- pg_wire.c ---- */
 

@@ -174,6 +174,8 @@ open_address(const char *url, bool existing, struct store **out,
 	s->opening = !existing;
 	result = pg_connect(s);
 	if (result == STORE_OK && !existing)
+		result = pg_check_pooler(s);
+	if (result == STORE_OK && !existing)
 		result = migrate(s);
 	s->opening = false;
 	if (result != STORE_OK) {

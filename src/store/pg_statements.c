@@ -134,6 +134,8 @@ const char pg_statement_settings[] =
     " CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'"
     " ELSE current_setting('synchronous_commit') END, false)";
 
+const char pg_statement_session[] = "SELECT pg_backend_pid()::bigint";
+
 /*
  * By the catalog's rows. to_regclass() answers from what the session remembers,
  * and what another has made while this one waited for the lock is not in there.

@@ -55,6 +55,9 @@ extern const char *const pg_statement_sql[PG__MAX];
  */
 extern const char pg_statement_settings[];
 
+/* One integer: the server's process that is asked. */
+extern const char pg_statement_session[];
+
 /* Two integers: whether there is a schema, and whether with our tables. */
 extern const char pg_statement_has_schema[];
 
