@@ -23,6 +23,7 @@
 #define TAKES_ADDRESS   0x0080
 #define TAKES_DRY_RUN   0x0100
 #define TAKES_ON_EXISTS 0x0200
+#define TAKES_COPY      0x0400
 
 struct option {
 	const char *name;
@@ -39,6 +40,9 @@ static const struct option all_options[] = {
     {"--roles", TAKES_ROLES, true, offsetof(struct request, roles)},
     {"--address", TAKES_ADDRESS, true, offsetof(struct request, address)},
     {"--on-exists", TAKES_ON_EXISTS, true, offsetof(struct request, on_exists)},
+    {"--from-file", TAKES_COPY, true, offsetof(struct request, from_file)},
+    {"--to-file", TAKES_COPY, true, offsetof(struct request, to_file)},
+    {"--restart", TAKES_COPY, false, offsetof(struct request, restart)},
     {"--json", TAKES_JSON, false, offsetof(struct request, json)},
     {"--yes", TAKES_YES, false, offsetof(struct request, yes)},
     {"--none", TAKES_NONE, false, offsetof(struct request, none)},
@@ -107,6 +111,15 @@ static const struct command commands[] = {
 	"Write all accounts, with the hashes of their passwords, in the form\n"
 	"that \"user import\" reads. --yes replaces a file that is there.",
 	TAKES_YES | TAKES_DATA_DIR, 0, 1, command_user_export},
+    {"database copy", "FROM TO [--restart] [--data-dir DIR]",
+	"Take accounts, sessions and revocations from one database to another,\n"
+	"each sqlite:PATH or postgresql://..., as CORGI_DATABASE has it. FROM is\n"
+	"not changed. TO has to be empty. Stop the service first. May be\n"
+	"interrupted and run again; done only when both sides agree.\n"
+	"--from-file FILE, --to-file FILE: the address is in a file, in place of\n"
+	"an argument, which others can see. --restart: forget an unfinished copy\n"
+	"that TO holds.",
+	TAKES_COPY | TAKES_DATA_DIR, 0, 2, command_database_copy},
     {"throttle list", "[--json] [--data-dir DIR]",
 	"List the accounts and addresses with failed logins that the running\n"
 	"service remembers, and how long they have to wait.",
@@ -138,6 +151,7 @@ static const struct command commands[] = {
 static void print_help(void);
 static void print_command_help(const struct command *);
 static const struct command *find_command(int, char **, int *);
+static void show_word(const char *, char[SHOWN_NAME_MAX]);
 static enum exit_code
 usage_error(const struct command *, const char *, const char *);
 static enum exit_code unknown_command(const char *, const char *);
@@ -204,12 +218,21 @@ find_command(int argc, char **argv, int *used)
 	return (NULL);
 }
 
+/* The address of a database may hold a password. */
+static void
+show_word(const char *word, char out[SHOWN_NAME_MAX])
+{
+	const char *shown = strstr(word, "://") == NULL ? word : "(an address)";
+
+	show_text(shown, strlen(shown), out, SHOWN_NAME_MAX);
+}
+
 static enum exit_code
 usage_error(const struct command *c, const char *fault, const char *word)
 {
 	char shown[SHOWN_NAME_MAX];
 
-	show_text(word, strlen(word), shown, sizeof(shown));
+	show_word(word, shown);
 	complain("%s%s%s", fault, shown[0] == '\0' ? "" : ": ", shown);
 	if (c == NULL)
 		fprintf(stderr, "Try: corgictl --help\n");
@@ -226,8 +249,8 @@ unknown_command(const char *word, const char *second)
 	size_t i, len = strlen(word);
 	bool any = false;
 
-	show_text(word, len, shown[0], sizeof(shown[0]));
-	show_text(second, strlen(second), shown[1], sizeof(shown[1]));
+	show_word(word, shown[0]);
+	show_word(second, shown[1]);
 	for (i = 0; i < COMMANDS; i++) {
 		if (strncmp(commands[i].name, word, len) != 0 ||
 		    commands[i].name[len] != ' ')

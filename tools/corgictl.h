@@ -33,11 +33,14 @@ struct request {
 	const char *roles;
 	const char *address;
 	const char *on_exists;
+	const char *from_file;
+	const char *to_file;
 	bool json;
 	bool yes;
 	bool none;
 	bool all;
 	bool dry_run;
+	bool restart;
 };
 
 /* Room for any name in the form of show_text(), with the closing NUL. */
@@ -59,6 +62,7 @@ enum exit_code command_user_sessions(const struct request *);
 enum exit_code command_user_revoke(const struct request *);
 enum exit_code command_user_import(const struct request *);
 enum exit_code command_user_export(const struct request *);
+enum exit_code command_database_copy(const struct request *);
 enum exit_code command_throttle_list(const struct request *);
 enum exit_code command_throttle_clear(const struct request *);
 enum exit_code command_token_inspect(const struct request *);

@@ -4,6 +4,8 @@
  * transaction, whole or not at all. An import that was interrupted is run
  * again: what it has added already is known by its hash.
  */
+#include <sys/stat.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -68,6 +70,7 @@ static enum exit_code run(struct import *);
 static enum exit_code check_names(struct import *);
 static enum exit_code report(struct import *, enum exit_code);
 static int open_input(const char *);
+static int64_t file_size(int);
 static int open_store(struct workspace *, bool);
 
 static bool
@@ -442,6 +445,15 @@ open_input(const char *path)
 	return (fd);
 }
 
+/* 0: it is no regular file. */
+static int64_t
+file_size(int fd)
+{
+	struct stat st;
+
+	return (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? st.st_size : 0);
+}
+
 /* A dry run makes nothing, and needs no database. */
 static int
 open_store(struct workspace *w, bool dry_run)
@@ -472,7 +484,8 @@ command_user_import(const struct request *request)
 	if (im->reader.fd == -1 || workspace_load(&w, request) == -1)
 		goto out;
 	if (open_store(&w, im->dry_run) == 0) {
-		progress_begin(&im->progress, im->reader.fd);
+		progress_begin(
+		    &im->progress, file_size(im->reader.fd), "accounts");
 		code = report(im, run(im));
 	}
 	clear_batch(im);

@@ -7,6 +7,7 @@
 
 #include <sys/types.h>
 
+#include "corgictl_progress.h"
 #include "corgictl_workspace.h"
 
 /* Longest line, without its end (bytes). */
@@ -70,20 +71,5 @@ struct line_reader {
  */
 int line_next(struct line_reader *reader, const char **line, size_t *len)
     __attribute__((warn_unused_result));
-
-/* How far a file has been worked through: a bar on a terminal, otherwise a line
- * for every tenth of it, on standard error. */
-struct progress {
-	off_t total; /* 0: unknown */
-	bool terminal;
-	bool drawn;
-	int tenth; /* the last one told */
-};
-
-void progress_begin(struct progress *p, int fd);
-void progress_show(struct progress *p, off_t done, unsigned long long accounts);
-
-/* Leave the line of the bar. */
-void progress_end(struct progress *p);
 
 #endif

@@ -1,18 +1,11 @@
 /*
- * corgictl_reader.c - a file line by line, in bounded memory, and how far that
- * has come.
+ * corgictl_reader.c - a file line by line, in bounded memory.
  */
-#include <sys/stat.h>
-
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "corgictl_import.h"
-
-/* Width of the bar (characters). */
-#define BAR_WIDTH 40
 
 static int fill(struct line_reader *);
 
@@ -67,46 +60,4 @@ line_next(struct line_reader *r, const char **line, size_t *len)
 	r->start += *len + (end != NULL);
 	r->taken += (off_t)(*len + (end != NULL));
 	return (1);
-}
-
-void
-progress_begin(struct progress *p, int fd)
-{
-	struct stat st;
-
-	memset(p, 0, sizeof(*p));
-	p->terminal = isatty(STDERR_FILENO);
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
-		p->total = st.st_size;
-}
-
-void
-progress_show(struct progress *p, off_t done, unsigned long long accounts)
-{
-	static const char hashes[] = "########################################";
-	int percent;
-
-	percent = p->total <= 0 ? 0 : (int)(done * 100 / p->total);
-	if (percent > 100)
-		percent = 100; /* the file grew meanwhile */
-	if (p->terminal && p->total > 0) {
-		fprintf(stderr, "\r[%-*.*s] %3d %%  %llu accounts", BAR_WIDTH,
-		    BAR_WIDTH * percent / 100, hashes, percent, accounts);
-	} else if (p->terminal) {
-		fprintf(stderr, "\r%llu accounts", accounts);
-	} else if (percent / 10 > p->tenth && percent < 100) {
-		p->tenth = percent / 10;
-		fprintf(
-		    stderr, "%d %%: %llu accounts\n", 10 * p->tenth, accounts);
-	}
-	p->drawn = p->terminal;
-	(void)fflush(stderr);
-}
-
-void
-progress_end(struct progress *p)
-{
-	if (p->drawn)
-		fputc('\n', stderr);
-	p->drawn = false;
 }

@@ -11,6 +11,7 @@
 static int open_database(struct workspace *);
 static int open_audit(struct workspace *);
 static void complain_of_none(const char *);
+static int make_folder(const struct workspace *);
 
 int
 workspace_load(struct workspace *w, const struct request *request)
@@ -127,14 +128,27 @@ workspace_begin(
 	return (-1);
 }
 
+static int
+make_folder(const struct workspace *w)
+{
+	if (mkdir(w->config.data_dir, 0700) == 0 || errno == EEXIST)
+		return (0);
+	complain(
+	    "%s: cannot be made (%s)", w->config.data_dir, strerror(errno));
+	return (-1);
+}
+
+int
+workspace_begin_audit(struct workspace *w)
+{
+	return (make_folder(w) == -1 ? -1 : open_audit(w));
+}
+
 int
 workspace_create(struct workspace *w)
 {
-	if (mkdir(w->config.data_dir, 0700) == -1 && errno != EEXIST) {
-		complain("%s: cannot be made (%s)", w->config.data_dir,
-		    strerror(errno));
+	if (make_folder(w) == -1)
 		return (-1);
-	}
 	if (w->store == NULL && open_database(w) == -1)
 		return (-1);
 	return (open_audit(w));

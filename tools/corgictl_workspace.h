@@ -53,6 +53,11 @@ int workspace_open_existing(const char *where, struct store **store)
  * if there are none. 0, or -1 after a complaint (workspace_end() is due). */
 int workspace_create(struct workspace *w) __attribute__((warn_unused_result));
 
+/* Make the folder if there is none, and open the audit log alone. Results as
+ * workspace_create(). */
+int
+workspace_begin_audit(struct workspace *w) __attribute__((warn_unused_result));
+
 void workspace_end(struct workspace *w);
 
 /* Whether a name is one that an account can have, else after a complaint. */

@@ -180,12 +180,21 @@ int
 config_database(
     const struct config *c, const char *folder, char out[CONFIG_DATABASE_MAX])
 {
-	const char *given = c->database.len == 0
-	    ? CONFIG_SQLITE "corgi.db"
-	    : (const char *)c->database.data;
+	return (config_database_at(c->database.len == 0
+		? CONFIG_SQLITE "corgi.db"
+		: (const char *)c->database.data,
+	    folder, out));
+}
+
+int
+config_database_at(
+    const char *given, const char *folder, char out[CONFIG_DATABASE_MAX])
+{
 	size_t kind = strlen(CONFIG_SQLITE);
 	int n;
 
+	if (!config_names_database(given))
+		return (-1);
 	if (strncmp(given, CONFIG_SQLITE, kind) != 0 || given[kind] == '/')
 		n = snprintf(out, CONFIG_DATABASE_MAX, "%s", given);
 	else

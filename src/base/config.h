@@ -193,6 +193,11 @@ const struct config_option *config_options(size_t *count);
 int config_database(const struct config *c, const char *folder,
     char out[CONFIG_DATABASE_MAX]) __attribute__((warn_unused_result));
 
+/* The same for an address that was given elsewhere; -1 also when it names no
+ * database. */
+int config_database_at(const char *given, const char *folder,
+    char out[CONFIG_DATABASE_MAX]) __attribute__((warn_unused_result));
+
 /* data_dir + "/" + file into out; -1 when it does not fit. */
 int config_path(const struct config *c, const char *file, char *out,
     size_t size) __attribute__((warn_unused_result));

@@ -60,6 +60,9 @@ extern const char config_no_memory[];
  * is wrong. */
 const char *config_keep(char **place, const char *text, size_t len);
 
+/* Whether a text begins as the address of a database does. */
+bool config_names_database(const char *text);
+
 /* The readers (config_value.c). */
 const char *
 config_read_algorithm(const struct config_rule *, struct secret *, void *);

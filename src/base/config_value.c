@@ -108,23 +108,32 @@ config_read_text(
 }
 
 /* What else is in the address of a server is for its library to judge. */
+bool
+config_names_database(const char *text)
+{
+	static const char *const kinds[] = {
+	    CONFIG_SQLITE, "postgresql://", "postgres://"};
+	size_t i;
+
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (strncmp(text, kinds[i], strlen(kinds[i])) == 0 &&
+		    text[strlen(kinds[i])] != '\0')
+			return (true);
+	}
+	return (false);
+}
+
 const char *
 config_read_database(
     const struct config_rule *rule, struct secret *value, void *place)
 {
-	static const char *const kinds[] = {
-	    CONFIG_SQLITE, "postgresql://", "postgres://"};
 	const char *text = (const char *)value->data, *fault;
-	size_t i;
 
 	if ((fault = check_text(rule, text, value->len)) != NULL)
 		return (fault);
-	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		if (strncmp(text, kinds[i], strlen(kinds[i])) == 0 &&
-		    text[strlen(kinds[i])] != '\0')
-			return (config_read_secret(rule, value, place));
-	}
-	return ("names no database");
+	if (!config_names_database(text))
+		return ("names no database");
+	return (config_read_secret(rule, value, place));
 }
 
 /* Blanks around the entries are not part of them. */

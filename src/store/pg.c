@@ -49,6 +49,7 @@ const struct store_ops pg_ops = {
     .heard = pg_heard,
     .batch = pg_batch,
     .ping = pg_ping,
+    .copy = &pg_copy_ops,
 };
 
 /*

@@ -229,11 +229,19 @@ pg_settle(struct pg_store *s)
 	PGresult *answer;
 	char wait[16], idle[16];
 	const struct pg_value values[] = {PG_TEXT_OF(wait), PG_TEXT_OF(idle)};
+	int64_t let_in = 0;
 
 	(void)snprintf(wait, sizeof(wait), "%d", s->wait);
 	(void)snprintf(idle, sizeof(idle), "%d",
 	    s->wait < PG_IDLE_MS ? s->wait : PG_IDLE_MS);
 	result = pg_ask(s, pg_statement_settings, values, 2, &answer);
+	if (result == STORE_OK &&
+	    (!pg_read_integer(answer, 0, PG_SETTINGS_LET_IN, &let_in) ||
+		let_in == 0))
+		result = pg_fail_with(s, STORE_INVALID,
+		    "is being copied (\"corgictl database copy\")%s",
+		    s->copying ? ", by another run or as FROM of this one"
+			       : "");
 	PQclear(answer);
 	return (result);
 }

@@ -3,7 +3,8 @@
  * (handle, transactions), pg_wire.c (a statement to the server and what comes
  * back), pg_connect.c (from an address to a connection), pg_open.c (a database
  * ready for use), pg_pooler.c (what may stand before the server), pg_error.c
- * (what the server's errors mean), pg_user.c, pg_session.c, pg_revocation.c.
+ * (what the server's errors mean), pg_user.c, pg_session.c, pg_revocation.c,
+ * pg_copy.c.
  */
 #ifndef CORGI_PG_INTERNAL_H
 #define CORGI_PG_INTERNAL_H
@@ -41,6 +42,7 @@ struct pg_store {
 	int wait;          /* for another's lock (milliseconds) */
 	int64_t until;     /* when the running operation gives up */
 	bool opening;      /* its tables are still to be looked at */
+	bool copying;      /* may be an unfinished copy */
 	bool working;      /* in the transaction of an operation */
 	bool batching;     /* within batch() */
 	bool listening;    /* to the log, on every connection from now on */
@@ -50,6 +52,7 @@ struct pg_store {
 
 /* The operations, for the handle that pg_open.c makes. */
 extern const struct store_ops pg_ops;
+extern const struct store_copy_ops pg_copy_ops;
 
 /* ---- pg_error.c ---- */
 
@@ -146,6 +149,10 @@ pg_execute(struct pg_store *s, const char *sql, PGresult **answer);
 /* The same for one statement with values that is asked only once. */
 enum store_result pg_ask(struct pg_store *s, const char *sql,
     const struct pg_value *values, size_t count, PGresult **answer);
+
+/* Run a COPY ... FROM STDIN with what it is to read. */
+enum store_result
+pg_send_copy(struct pg_store *s, const char *sql, const void *data, size_t len);
 
 /*
  * Run a prepared statement: OK with *answer (PQclear() it), which may have no

@@ -15,12 +15,13 @@
 #define MIGRATION_MS 60000
 
 static enum store_result read_version(struct pg_store *, int64_t *);
+static enum store_result check_whole(struct pg_store *);
 static enum store_result make_schema(struct pg_store *);
 static enum store_result
 migrate_one(struct pg_store *, const struct pg_migration *);
 static enum store_result migrate(struct pg_store *);
 static enum store_result
-open_address(const char *, bool, struct store **, char[STORE_ERROR_MAX]);
+open_address(const char *, bool, bool, struct store **, char[STORE_ERROR_MAX]);
 
 /* The version of the tables: 0 when there are none, -1 without a schema. */
 static enum store_result
@@ -71,7 +72,28 @@ pg_check_version(struct pg_store *s)
 		    "has schema version %lld instead of %d and is not migrated "
 		    "here",
 		    (long long)version, steps[count - 1].version));
-	return (STORE_OK);
+	return (check_whole(s));
+}
+
+/* What a copy has not brought yet would be missing: accounts, and that a token
+ * was taken back. */
+static enum store_result
+check_whole(struct pg_store *s)
+{
+	enum store_result result;
+	int64_t marked = 0;
+	PGresult *answer;
+
+	if (s->copying)
+		return (STORE_OK);
+	result = pg_ask(s, pg_statement_is_unfinished, NULL, 0, &answer);
+	if (result == STORE_OK && pg_read_integer(answer, 0, 0, &marked) &&
+	    marked != 0)
+		result = pg_fail_with(s, STORE_INVALID,
+		    "is an unfinished copy of another database; run \"corgictl "
+		    "database copy\" once more");
+	PQclear(answer);
+	return (result);
 }
 
 /* An administrator may have made it, for a role that may not. */
@@ -139,18 +161,31 @@ enum store_result
 store_open_postgresql(
     const char *url, struct store **out, char error[STORE_ERROR_MAX])
 {
-	return (open_address(url, false, out, error));
+	return (open_address(url, false, false, out, error));
 }
 
 enum store_result
 store_open_postgresql_existing(
     const char *url, struct store **out, char error[STORE_ERROR_MAX])
 {
-	return (open_address(url, true, out, error));
+	return (open_address(url, true, false, out, error));
+}
+
+/* What is there is not migrated: it may turn out to be none of the copy's. */
+enum store_result
+store_open_pg_copy(
+    const char *url, struct store **out, char error[STORE_ERROR_MAX])
+{
+	enum store_result result;
+
+	result = open_address(url, true, true, out, error);
+	if (result == STORE_NOT_FOUND)
+		result = open_address(url, false, true, out, error);
+	return (result);
 }
 
 static enum store_result
-open_address(const char *url, bool existing, struct store **out,
+open_address(const char *url, bool existing, bool copying, struct store **out,
     char error[STORE_ERROR_MAX])
 {
 	enum store_result result;
@@ -172,6 +207,7 @@ open_address(const char *url, bool existing, struct store **out,
 	s->shown = shown;
 	s->wait = STORE_WAIT_MS;
 	s->opening = !existing;
+	s->copying = copying;
 	result = pg_connect(s);
 	if (result == STORE_OK && !existing)
 		result = pg_check_pooler(s);

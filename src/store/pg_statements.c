@@ -1,5 +1,7 @@
 #include "store/pg_statements.h"
 
+#include "store/store_copy.h"
+
 #define USER_COLUMNS                                                           \
 	"id, name, subject, hash, roles, disabled, version, created_at,"       \
 	" updated_at"
@@ -14,6 +16,7 @@
  */
 #define LOCK_MIGRATION "1131377255, 1"
 #define LOCK_LOG       "1131377255, 2"
+#define LOCK_OPEN      "1131377255, 3"
 
 /* Whoever listens to this, in the same database, is told of every row of the
  * log when it can be seen. */
@@ -132,7 +135,9 @@ const char pg_statement_settings[] =
     " set_config('default_transaction_isolation', 'read committed', false),"
     " set_config('synchronous_commit',"
     " CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'"
-    " ELSE current_setting('synchronous_commit') END, false)";
+    " ELSE current_setting('synchronous_commit') END, false),"
+    " CASE WHEN pg_try_advisory_lock_shared(" LOCK_OPEN ")"
+    " THEN 1 ELSE 0 END::bigint";
 
 const char pg_statement_session[] = "SELECT pg_backend_pid()::bigint";
 
@@ -150,6 +155,30 @@ const char pg_statement_schema_version[] =
 
 const char pg_statement_migration_lock[] =
     "SELECT pg_advisory_xact_lock(" LOCK_MIGRATION ")";
+
+const char pg_statement_is_unfinished[] =
+    "SELECT count(*) FROM pg_catalog.pg_class c"
+    " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE n.nspname = 'corgi' AND c.relname = '" COPY_MARK "'";
+
+const char pg_statement_alone[] =
+    "SELECT CASE WHEN pg_try_advisory_lock(" LOCK_OPEN ")"
+    " THEN 1 ELSE 0 END::bigint";
+
+/* One number of the lock is its class, the other its object. */
+const char pg_statement_others[] =
+    "SELECT count(*) FROM pg_catalog.pg_locks WHERE locktype = 'advisory'"
+    " AND (classid, objid) = (" LOCK_OPEN ") AND granted"
+    " AND pid <> pg_backend_pid() AND database ="
+    " (SELECT oid FROM pg_catalog.pg_database"
+    "  WHERE datname = current_database())";
+
+/* A copy of the server's files has the same two numbers. */
+const char pg_statement_identity[] =
+    "SELECT 'postgresql:' ||"
+    " (SELECT system_identifier FROM pg_catalog.pg_control_system())"
+    " || '/' || (SELECT oid FROM pg_catalog.pg_database"
+    " WHERE datname = current_database())";
 
 const char pg_statement_listen[] = "LISTEN " CHANNEL;
 

@@ -51,12 +51,26 @@ extern const char *const pg_statement_sql[PG__MAX];
 
 /*
  * The settings of a connection. $1: how long the server tries a statement; $2:
- * how long it waits for the next one of a transaction (milliseconds).
+ * how long it waits for the next one of a transaction (milliseconds). The last
+ * column of its row is an integer: whether the connection is let in, being 0
+ * while the database is copied.
  */
+#define PG_SETTINGS_LET_IN 6
 extern const char pg_statement_settings[];
 
 /* One integer: the server's process that is asked. */
 extern const char pg_statement_session[];
+
+/* One integer each: whether the connection is the only one of ours now, and
+ * none is let in any more until it ends; and how many others there are. */
+extern const char pg_statement_alone[];
+extern const char pg_statement_others[];
+
+/* One integer: whether this is a copy that is not finished. */
+extern const char pg_statement_is_unfinished[];
+
+/* One text: what tells this database from any other. */
+extern const char pg_statement_identity[];
 
 /* Two integers: whether there is a schema, and whether with our tables. */
 extern const char pg_statement_has_schema[];

@@ -16,6 +16,9 @@
 #define OID_INT8  20
 #define OID_TEXT  25
 
+/* How much of a COPY is handed to libpq at once (bytes). */
+#define COPY_PART 65536
+
 /* Values as libpq wants them. */
 struct parameters {
 	int64_t integers[PG_VALUES_MAX]; /* in the network's order */
@@ -228,6 +231,39 @@ pg_ask(struct pg_store *s, const char *sql, const struct pg_value *values,
 		p.formats, 1) == 0)
 		return (lost(s));
 	return (collect(s, answer));
+}
+
+enum store_result
+pg_send_copy(struct pg_store *s, const char *sql, const void *data, size_t len)
+{
+	const char *p = data;
+	enum store_result result;
+	PGresult *answer;
+	size_t part;
+
+	if (PQsendQuery(s->conn, sql) == 0 || !flush(s) || !await(s))
+		return (lost(s));
+	answer = PQgetResult(s->conn);
+	if (PQresultStatus(answer) != PGRES_COPY_IN) {
+		result = pg_fail(s, answer);
+		do
+			PQclear(answer);
+		while (await(s) && (answer = PQgetResult(s->conn)) != NULL);
+		if (PQstatus(s->conn) == CONNECTION_BAD)
+			pg_disconnect(s);
+		return (result);
+	}
+	PQclear(answer);
+	for (; len > 0; p += part, len -= part) {
+		part = len < COPY_PART ? len : COPY_PART;
+		if (PQputCopyData(s->conn, p, (int)part) != 1 || !flush(s))
+			return (lost(s));
+	}
+	if (PQputCopyEnd(s->conn, NULL) != 1)
+		return (lost(s));
+	result = collect(s, &answer);
+	PQclear(answer);
+	return (result);
 }
 
 static enum store_result

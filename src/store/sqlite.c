@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "store/sqlite_internal.h"
 #include "store/store_file.h"
@@ -50,6 +51,7 @@ const struct store_ops sqlite_ops = {
     .heard = sqlite_heard,
     .batch = sqlite_batch,
     .ping = sqlite_ping,
+    .copy = &sqlite_copy_ops,
 };
 
 enum store_result
@@ -387,6 +389,8 @@ sqlite_close(struct store *base)
 	for (i = 0; i < STATEMENT__MAX; i++)
 		(void)sqlite3_finalize(s->statements[i]);
 	(void)sqlite3_close(s->db);
+	if (s->watch != -1) /* now there is no lock of ours left to lose */
+		(void)close(s->watch);
 	free(s->path);
 	free(s);
 }

@@ -1,7 +1,8 @@
 /*
  * sqlite_internal.h - what the parts of the SQLite back end share: sqlite.c
  * (handle, errors, transactions), sqlite_open.c (from a path to a database
- * ready for use), sqlite_user.c, sqlite_session.c, sqlite_revocation.c.
+ * ready for use), sqlite_user.c, sqlite_session.c, sqlite_revocation.c,
+ * sqlite_copy.c.
  */
 #ifndef CORGI_SQLITE_INTERNAL_H
 #define CORGI_SQLITE_INTERNAL_H
@@ -22,10 +23,17 @@ struct sqlite_store {
 	char *path;
 	int wait;      /* for another writer (milliseconds) */
 	bool batching; /* within batch() */
+	bool copying;  /* may be an unfinished copy */
+	int watch;     /* descriptor of the file with the locks, or -1 */
 };
 
 /* The operations, for the handle that sqlite_open.c makes. */
 extern const struct store_ops sqlite_ops;
+extern const struct store_copy_ops sqlite_copy_ops;
+
+/* The number that a query without values yields which is asked only once. */
+enum store_result
+sqlite_select_integer(struct sqlite_store *s, const char *sql, int64_t *value);
 
 /* Leave "path: words" as the handle's error and return the result. */
 enum store_result

@@ -2,6 +2,8 @@
  * sqlite_open.c - from a path to a SQLite database ready for use: ours, with a
  * write-ahead log, with the schema of this program.
  */
+#include <sys/stat.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +15,6 @@
 #include "store/store_file.h"
 #include "store/store_sqlite.h"
 
-static enum store_result
-select_integer(struct sqlite_store *, const char *, int64_t *);
 static enum store_result identify(struct sqlite_store *);
 static enum store_result use_wal(struct sqlite_store *, bool);
 static enum store_result schema_version(struct sqlite_store *, int64_t *);
@@ -23,12 +23,12 @@ migrate_one(struct sqlite_store *, const struct migration *);
 static enum store_result migrate(struct sqlite_store *, bool);
 static enum store_result connect_database(struct sqlite_store *, bool);
 static enum store_result prepare_statements(struct sqlite_store *);
+static enum store_result check_whole(struct sqlite_store *);
 static enum store_result
-open_file(const char *, bool, struct store **, char[STORE_ERROR_MAX]);
+open_file(const char *, bool, bool, struct store **, char[STORE_ERROR_MAX]);
 
-/* The number that a query yields which is asked only once. */
-static enum store_result
-select_integer(struct sqlite_store *s, const char *sql, int64_t *value)
+enum store_result
+sqlite_select_integer(struct sqlite_store *s, const char *sql, int64_t *value)
 {
 	enum store_result result;
 	sqlite3_stmt *query = NULL;
@@ -52,7 +52,7 @@ identify(struct sqlite_store *s)
 	enum store_result result;
 	int64_t id = 0;
 
-	result = select_integer(s, statement_identify, &id);
+	result = sqlite_select_integer(s, statement_identify, &id);
 	if (result != STORE_OK || id == -1 || id == STORE_APPLICATION_ID)
 		return (result);
 	return (sqlite_fail_with(s, STORE_DAMAGED,
@@ -78,7 +78,7 @@ use_wal(struct sqlite_store *s, bool existing)
 		(void)nanosleep(&pause, NULL);
 	}
 	if (result == STORE_OK)
-		result = select_integer(s, statement_is_wal, &is_wal);
+		result = sqlite_select_integer(s, statement_is_wal, &is_wal);
 	if (result == STORE_OK && is_wal == 0)
 		result = sqlite_fail_with(
 		    s, STORE_FAILED, "keeps no write-ahead log");
@@ -91,10 +91,10 @@ schema_version(struct sqlite_store *s, int64_t *version)
 {
 	enum store_result result;
 
-	result = select_integer(s, statement_has_schema, version);
+	result = sqlite_select_integer(s, statement_has_schema, version);
 	if (result != STORE_OK || *version == 0)
 		return (result);
-	return (select_integer(s, statement_schema_version, version));
+	return (sqlite_select_integer(s, statement_schema_version, version));
 }
 
 /*
@@ -138,6 +138,8 @@ migrate(struct sqlite_store *s, bool existing)
 		return (sqlite_fail_with(s, STORE_NEWER,
 		    "has schema version %lld, this program knows %d",
 		    (long long)version, steps[count - 1].version));
+	if (version == 0 && s->copying)
+		existing = false; /* a copy that was interrupted at once */
 	if (existing && version < steps[count - 1].version)
 		return (sqlite_fail_with(s, STORE_FAILED,
 		    "has schema version %lld instead of %d and is not migrated "
@@ -178,7 +180,8 @@ connect_database(struct sqlite_store *s, bool existing)
 		return (
 		    sqlite_fail_with(s, STORE_READONLY, "may not be written"));
 	if ((result = use_wal(s, existing)) != STORE_OK ||
-	    (result = migrate(s, existing)) != STORE_OK)
+	    (result = migrate(s, existing)) != STORE_OK ||
+	    (result = check_whole(s)) != STORE_OK)
 		return (result);
 	(void)sqlite3_db_config(
 	    s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
@@ -200,22 +203,49 @@ prepare_statements(struct sqlite_store *s)
 	return (STORE_OK);
 }
 
+/* What a copy has not brought yet would be missing: accounts, and that a token
+ * was taken back. */
+static enum store_result
+check_whole(struct sqlite_store *s)
+{
+	enum store_result result;
+	int64_t marked = 0;
+
+	result = sqlite_select_integer(s, statement_is_unfinished, &marked);
+	if (result != STORE_OK || marked == 0 || s->copying)
+		return (result);
+	return (sqlite_fail_with(s, STORE_INVALID,
+	    "is an unfinished copy of another database; run \"corgictl "
+	    "database copy\" once more"));
+}
+
 enum store_result
 store_open_sqlite(
     const char *path, struct store **out, char error[STORE_ERROR_MAX])
 {
-	return (open_file(path, false, out, error));
+	return (open_file(path, false, false, out, error));
 }
 
 enum store_result
 store_open_sqlite_existing(
     const char *path, struct store **out, char error[STORE_ERROR_MAX])
 {
-	return (open_file(path, true, out, error));
+	return (open_file(path, true, false, out, error));
+}
+
+/* What is there is not migrated: it may turn out to be none of the copy's. */
+enum store_result
+store_open_sqlite_copy(
+    const char *path, struct store **out, char error[STORE_ERROR_MAX])
+{
+	struct stat st;
+	bool existing = lstat(path, &st) == 0 && st.st_size > 0;
+
+	return (open_file(path, existing, true, out, error));
 }
 
 static enum store_result
-open_file(const char *path, bool existing, struct store **out,
+open_file(const char *path, bool existing, bool copying, struct store **out,
     char error[STORE_ERROR_MAX])
 {
 	struct sqlite_store *s;
@@ -234,6 +264,8 @@ open_file(const char *path, bool existing, struct store **out,
 		return (STORE_FAILED);
 	}
 	s->base.ops = &sqlite_ops;
+	s->copying = copying;
+	s->watch = -1;
 	result = connect_database(s, existing);
 	if (result != STORE_OK) {
 		(void)memcpy(error, s->base.error, STORE_ERROR_MAX);

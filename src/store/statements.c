@@ -1,5 +1,7 @@
 #include "store/statements.h"
 
+#include "store/store_copy.h"
+
 #define USER_COLUMNS                                                           \
 	"id, name, subject, hash, roles, disabled, version, created_at,"       \
 	" updated_at"
@@ -109,3 +111,7 @@ const char statement_has_schema[] =
 
 const char statement_schema_version[] =
     "SELECT max(version) FROM schema_migrations";
+
+const char statement_is_unfinished[] =
+    "SELECT count(*) FROM sqlite_schema"
+    " WHERE type = 'table' AND name = '" COPY_MARK "'";

@@ -59,4 +59,7 @@ extern const char statement_is_wal[];
 extern const char statement_has_schema[];
 extern const char statement_schema_version[];
 
+/* One integer: whether this is a copy that is not finished. */
+extern const char statement_is_unfinished[];
+
 #endif

@@ -181,6 +181,7 @@ struct store_refresh_result {
 };
 
 struct store;
+struct store_copy_ops; /* store_copy.h */
 
 /*
  * What a back end provides. Contract per slot; every one returns a
@@ -331,6 +332,9 @@ struct store_ops {
 	/* Whether the database answers; cheap, and soon: BUSY comes much
 	 * earlier than after STORE_WAIT_MS. */
 	enum store_result (*ping)(struct store *);
+
+	/* What a copy asks of it. */
+	const struct store_copy_ops *copy;
 };
 
 /* The head of every back end's handle. */
@@ -343,7 +347,8 @@ struct store {
  * Open the SQLite database in path, creating and migrating it when need be
  * (one transaction; many processes may try at once). The file gets mode 0600;
  * a symbolic link, or a file that others may read and that is not the
- * caller's, is refused.
+ * caller's, is refused. So is an unfinished copy of another database
+ * (store_copy.h), by all of these: INVALID.
  * On failure *out is NULL and error holds one sentence.
  */
 enum store_result store_open_sqlite(const char *path, struct store **out,
@@ -367,7 +372,8 @@ store_open_sqlite_existing(const char *path, struct store **out,
  * address names. INVALID: no such address, or no such database; READONLY: the
  * server refuses the role, or it may not do this; BUSY: it has no connection
  * left; FAILED: it cannot be reached, and may be a moment later; NOT_FOUND, of
- * a database that is there: it holds nothing of ours yet.
+ * a database that is there: it holds nothing of ours yet. INVALID also while it
+ * is copied from or to.
  */
 enum store_result store_open_postgresql(const char *url, struct store **out,
     char error[STORE_ERROR_MAX]) __attribute__((warn_unused_result));

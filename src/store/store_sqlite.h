@@ -12,4 +12,11 @@
  */
 void store_sqlite_set_wait(struct store *base, int milliseconds);
 
+/*
+ * Open the database that a copy goes to: as store_open_sqlite() where there is
+ * none, else as store_open_sqlite_existing(); and an unfinished copy as well.
+ */
+enum store_result store_open_sqlite_copy(const char *path, struct store **out,
+    char error[STORE_ERROR_MAX]) __attribute__((warn_unused_result));
+
 #endif
