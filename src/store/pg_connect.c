@@ -5,7 +5,8 @@
  * A server that cannot be reached is not asked by every thread for every
  * request: after a failure the whole process waits, at first a tenth of a
  * second and at most two, and whoever asks meanwhile is told what the last
- * attempt said. Only who opens a database to make its tables always tries.
+ * attempt said. Only who opens a database to make its tables, or to copy it,
+ * always tries.
  */
 #include <poll.h>
 #include <pthread.h>
@@ -238,7 +239,7 @@ pg_settle(struct pg_store *s)
 	if (result == STORE_OK &&
 	    (!pg_read_integer(answer, 0, PG_SETTINGS_LET_IN, &let_in) ||
 		let_in == 0))
-		result = pg_fail_with(s, STORE_INVALID,
+		result = pg_fail_with(s, STORE_BUSY,
 		    "is being copied (\"corgictl database copy\")%s",
 		    s->copying ? ", by another run or as FROM of this one"
 			       : "");
@@ -302,7 +303,7 @@ pg_connect(struct pg_store *s)
 {
 	enum store_result result = STORE_FAILED;
 
-	if (!s->opening && !may_try(s, &result))
+	if (!s->opening && !s->copying && !may_try(s, &result))
 		return (result);
 	memset(s->prepared, 0, sizeof(s->prepared));
 	result = reach(s);

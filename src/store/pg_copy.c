@@ -30,6 +30,7 @@ static enum store_result copy_identity(struct store *, char[COPY_IDENTITY_MAX]);
 static const char *copy_shown(struct store *);
 static enum store_result in_use(struct pg_store *);
 static enum store_result copy_alone(struct store *);
+static void copy_leave(struct store *);
 static enum store_result copy_hold(struct store *);
 static enum store_result copy_release(struct store *);
 static enum store_result copy_count(struct store *, enum copy_table, int64_t *);
@@ -57,6 +58,7 @@ const struct store_copy_ops pg_copy_ops = {
     .identity = copy_identity,
     .shown = copy_shown,
     .alone = copy_alone,
+    .leave = copy_leave,
     .hold = copy_hold,
     .release = copy_release,
     .count = copy_count,
@@ -144,6 +146,18 @@ copy_alone(struct store *base)
 			return (in_use(s));
 		(void)nanosleep(&pause, NULL);
 	}
+}
+
+/* The server would do it, too, but a moment after the connection has ended. */
+static void
+copy_leave(struct store *base)
+{
+	struct pg_store *s = (struct pg_store *)base;
+
+	if (s->conn == NULL)
+		return;
+	pg_give_time(s, PG_MARGIN_MS);
+	(void)pg_execute(s, "SELECT pg_advisory_unlock_all()", NULL);
 }
 
 /* Between two batches the other side is written. */

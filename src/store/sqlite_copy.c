@@ -23,6 +23,7 @@
 static enum store_result copy_identity(struct store *, char[COPY_IDENTITY_MAX]);
 static const char *copy_shown(struct store *);
 static enum store_result copy_alone(struct store *);
+static void copy_leave(struct store *);
 static enum store_result copy_hold(struct store *);
 static enum store_result copy_release(struct store *);
 static enum store_result copy_count(struct store *, enum copy_table, int64_t *);
@@ -58,6 +59,7 @@ const struct store_copy_ops sqlite_copy_ops = {
     .identity = copy_identity,
     .shown = copy_shown,
     .alone = copy_alone,
+    .leave = copy_leave,
     .hold = copy_hold,
     .release = copy_release,
     .count = copy_count,
@@ -124,6 +126,13 @@ copy_alone(struct store *base)
 		(void)snprintf(who, sizeof(who), " (%d)", (int)lock.l_pid);
 	return (sqlite_fail_with(s, STORE_BUSY,
 	    "is in use by another process%s; stop the service first", who));
+}
+
+/* Nobody was kept out. */
+static void
+copy_leave(struct store *base)
+{
+	(void)base;
 }
 
 static enum store_result

@@ -372,8 +372,8 @@ store_open_sqlite_existing(const char *path, struct store **out,
  * address names. INVALID: no such address, or no such database; READONLY: the
  * server refuses the role, or it may not do this; BUSY: it has no connection
  * left; FAILED: it cannot be reached, and may be a moment later; NOT_FOUND, of
- * a database that is there: it holds nothing of ours yet. INVALID also while it
- * is copied from or to.
+ * a database that is there: it holds nothing of ours yet. BUSY also while it is
+ * copied from or to.
  */
 enum store_result store_open_postgresql(const char *url, struct store **out,
     char error[STORE_ERROR_MAX]) __attribute__((warn_unused_result));

@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "base/clock.h"
 #include "base/secret.h"
 #include "store/store_pg.h"
 #include "store/store_sqlite.h"
@@ -32,12 +34,19 @@ struct run {
 	struct copy_sum carried[COPY__MAX];
 };
 
+/* A way to open one of the two. */
+typedef enum store_result
+opener(const char *, struct store **, char[STORE_ERROR_MAX]);
+
 static const struct store_copy_ops *ops_of(struct store *);
 static enum store_result say(struct store_copy *, enum store_result,
     const char *, ...) __attribute__((format(printf, 3, 4)));
 static enum store_result told(struct run *, struct store *, enum store_result);
-static enum store_result open_from(struct store_copy *, struct store **);
-static enum store_result open_to(struct store_copy *, struct store **);
+static opener open_from;
+static opener open_to;
+static enum store_result
+open_side(struct store_copy *, opener *, const char *, struct store **);
+static void close_side(struct store *);
 static enum store_result open_both(struct run *);
 static enum store_result claim_marked(struct run *, const char *, const char *);
 static enum store_result claim(struct run *);
@@ -94,25 +103,38 @@ progress(struct run *r, enum copy_phase phase, int64_t rows)
 
 /* An unfinished copy is refused by the opening itself. */
 static enum store_result
-open_from(struct store_copy *copy, struct store **out)
+open_from(const char *where, struct store **out, char error[STORE_ERROR_MAX])
 {
-	char error[STORE_ERROR_MAX];
-	enum store_result result;
-
-	result = store_open_existing(copy->from, out, error);
-	return (result == STORE_OK ? result : say(copy, result, "%s", error));
+	return (store_open_existing(where, out, error));
 }
 
 static enum store_result
-open_to(struct store_copy *copy, struct store **out)
+open_to(const char *where, struct store **out, char error[STORE_ERROR_MAX])
 {
-	const char *path = store_where_path(copy->to);
+	const char *path = store_where_path(where);
+
+	return (path != NULL ? store_open_sqlite_copy(path, out, error)
+			     : store_open_pg_copy(where, out, error));
+}
+
+/* A server may still be about to notice that an earlier run was killed. */
+static enum store_result
+open_side(struct store_copy *copy, opener *open_it, const char *where,
+    struct store **out)
+{
+	const struct timespec pause = {.tv_nsec = 100000000}; /* 100 ms */
+	int64_t until = clock_monotonic_ms() + STORE_WAIT_MS;
 	char error[STORE_ERROR_MAX];
 	enum store_result result;
 
-	result = path != NULL ? store_open_sqlite_copy(path, out, error)
-			      : store_open_pg_copy(copy->to, out, error);
-	return (result == STORE_OK ? result : say(copy, result, "%s", error));
+	for (;;) {
+		result = open_it(where, out, error);
+		if (result == STORE_OK)
+			return (result);
+		if (result != STORE_BUSY || clock_monotonic_ms() >= until)
+			return (say(copy, result, "%s", error));
+		(void)nanosleep(&pause, NULL);
+	}
 }
 
 /*
@@ -126,14 +148,16 @@ open_both(struct run *r)
 	struct store_copy *copy = r->copy;
 	enum store_result result;
 
-	if ((result = open_from(copy, &r->from)) != STORE_OK)
+	result = open_side(copy, open_from, copy->from, &r->from);
+	if (result != STORE_OK)
 		return (result);
 	(void)snprintf(copy->from_shown, sizeof(copy->from_shown), "%s",
 	    ops_of(r->from)->shown(r->from));
 	result = ops_of(r->from)->alone(r->from);
 	if (result != STORE_OK)
 		return (told(r, r->from, result));
-	if ((result = open_to(copy, &r->to)) != STORE_OK)
+	result = open_side(copy, open_to, copy->to, &r->to);
+	if (result != STORE_OK)
 		return (result);
 	(void)snprintf(copy->to_shown, sizeof(copy->to_shown), "%s",
 	    ops_of(r->to)->shown(r->to));
@@ -462,6 +486,14 @@ compare(struct run *r)
 	return (told(r, r->from, ops_of(r->from)->alone(r->from)));
 }
 
+static void
+close_side(struct store *s)
+{
+	if (s != NULL)
+		ops_of(s)->leave(s);
+	store_close(s);
+}
+
 enum store_result
 store_copy(struct store_copy *copy)
 {
@@ -477,7 +509,7 @@ store_copy(struct store_copy *copy)
 		result = compare(&r);
 	if (result == STORE_OK)
 		result = told(&r, r.to, ops_of(r.to)->unmark(r.to));
-	store_close(r.from);
-	store_close(r.to);
+	close_side(r.from);
+	close_side(r.to);
 	return (result);
 }

@@ -104,6 +104,9 @@ struct store_copy_ops {
 	 */
 	enum store_result (*alone)(struct store *);
 
+	/* Let others in again. */
+	void (*leave)(struct store *);
+
 	/* What is read from here to release() is of one moment. */
 	enum store_result (*hold)(struct store *);
 	enum store_result (*release)(struct store *);
