@@ -100,7 +100,7 @@ SUBMAKE = mkdir -p $(BUILD) && flock $(BUILD)/.lock $(MAKE) \
 
 .PHONY: help run dev prod build test test-build check asan coverage fuzz \
 	fuzz-build test-browser bench bench-peers bench-scale bench-login \
-	bench-start bench-front bench-abuse bench-users bench-import \
+	bench-start bench-front bench-abuse bench-users bench-import bench-copy \
 	bench-revocation bench-instructions bench-ready \
 	bench-build soak soak-sessions soak-nodes example-flask image clean \
 	lib unit module prod-module ctl cli e2e FORCE
@@ -192,6 +192,9 @@ bench-revocation: bench-ready ## a known token beside 1,000,000 revocations
 
 bench-import: bench-ready ## taking over 100,000 accounts with their hashes
 	@bench/import $(BUILD)/prod
+
+bench-copy: bench-ready ## a database of 500,000 rows to a server and back
+	@bench/copy $(BUILD)/prod
 
 bench-instructions: bench-ready ## instructions of one verification, warm and cold
 	@bench/instructions $(BUILD)/prod

@@ -5,7 +5,6 @@
  * (pg_settle()), a copy an exclusive one. A connection that is lost is not made
  * anew here: the lock and the moment are lost with it.
  */
-#include <endian.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,10 +18,9 @@
 
 /* What a binary COPY begins with (manual, "COPY", "File Formats"): a signature,
  * flags and the length of what else there is; and its end. */
-#define COPY_HEAD     "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0"
-#define COPY_HEAD_LEN 19
-#define COPY_TAIL     "\377\377"
-#define COPY_TAIL_LEN 2
+static const uint8_t copy_head[] = {'P', 'G', 'C', 'O', 'P', 'Y', '\n', 0xff,
+    '\r', '\n', 0, 0, 0, 0, 0, 0, 0, 0, 0};
+static const uint8_t copy_tail[] = {0xff, 0xff};
 
 static enum store_result
 ask_integer(struct pg_store *, const char *, int64_t *);
@@ -331,17 +329,17 @@ static enum store_result
 write_rows(
     struct pg_store *s, enum copy_table table, const struct copy_batch *batch)
 {
-	size_t len = COPY_HEAD_LEN + batch->len + COPY_TAIL_LEN;
+	size_t len = sizeof(copy_head) + batch->len + sizeof(copy_tail);
 	enum store_result result;
 	char sql[COPY_SQL_MAX];
-	char *data;
+	uint8_t *data, *p;
 
-	if ((data = malloc(len)) == NULL)
+	if ((p = data = malloc(len)) == NULL)
 		return (pg_fail_with(s, STORE_FAILED, "out of memory"));
-	(void)memcpy(data, COPY_HEAD, COPY_HEAD_LEN);
-	(void)memcpy(data + COPY_HEAD_LEN, batch->data, batch->len);
-	(void)memcpy(
-	    data + COPY_HEAD_LEN + batch->len, COPY_TAIL, COPY_TAIL_LEN);
+	(void)memcpy(p, copy_head, sizeof(copy_head));
+	p += sizeof(copy_head);
+	(void)memcpy(p, batch->data, batch->len);
+	(void)memcpy(p + batch->len, copy_tail, sizeof(copy_tail));
 	(void)snprintf(sql, sizeof(sql),
 	    "COPY %s (%s) FROM STDIN (FORMAT binary)", copy_shapes[table].name,
 	    copy_shapes[table].columns);
