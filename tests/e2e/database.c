@@ -252,11 +252,11 @@ watch_server(const char *script, const char *folder)
 }
 
 char *
-database_server(const char *folder, const char *command, const char *listen)
+database_server(const char *folder, const char *command, const char *argument)
 {
 	const char *env[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL};
 	char script[SERVER_PATH_MAX], *said;
-	const char *argv[] = {script, command, folder, listen, NULL};
+	const char *argv[] = {script, command, folder, argument, NULL};
 	struct run_result r;
 
 	(void)snprintf(

@@ -50,11 +50,12 @@ char *database_setting(const char *data_dir, const char *role,
 
 /*
  * Run scripts/postgresql with a command ("start", "stop", "resume"), for a
- * server of the test's own in that folder, on an address (NULL: the default).
- * What it says, one line (free() it).
+ * server of the test's own in that folder, with its argument: the address to
+ * listen on, or how to stop (NULL: the default). What it says, one line (free()
+ * it).
  */
 char *
-database_server(const char *folder, const char *command, const char *listen);
+database_server(const char *folder, const char *command, const char *argument);
 
 /* The folder in which the database's files are, as they are now (free() it). */
 char *database_folder(const char *data_dir);
