@@ -99,10 +99,11 @@ SUBMAKE = mkdir -p $(BUILD) && flock $(BUILD)/.lock $(MAKE) \
 	  $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS)) --no-print-directory
 
 .PHONY: help run dev prod build test test-build check asan coverage fuzz \
-	fuzz-build test-browser bench bench-peers bench-scale bench-login \
-	bench-start bench-front bench-abuse bench-users bench-import bench-copy \
-	bench-revocation bench-instructions bench-ready \
-	bench-build soak soak-sessions soak-nodes example-flask image clean \
+	fuzz-build test-browser test-systemd bench bench-peers \
+	bench-scale bench-login bench-start bench-front bench-abuse \
+	bench-users bench-import bench-copy bench-revocation \
+	bench-instructions bench-ready bench-build soak soak-sessions \
+	soak-nodes example-flask image clean \
 	lib unit module prod-module ctl cli e2e FORCE
 .SECONDARY:
 .DEFAULT_GOAL = help
@@ -140,6 +141,11 @@ test: ## install what is missing, build, run all tests
 check: ## formatting, static analysis, shell scripts, layer rules
 	@scripts/install check
 	@scripts/check
+
+test-systemd: ## deploy/corgi.service under a systemd of its own; needs root
+	@scripts/install test
+	@+$(SUBMAKE) build prod-module
+	@tests/deploy/systemd $(OUT)
 
 asan: ## all tests under ASan and UBSan
 	@scripts/install test
