@@ -72,6 +72,11 @@ E2E_SRC = $(wildcard tests/e2e/test_*.c)
 E2E_BIN = $(E2E_SRC:tests/e2e/%.c=$(OUT)/e2e/%)
 CLI_SRC = $(wildcard tests/cli/test_*.c)
 CLI_BIN = $(CLI_SRC:tests/cli/%.c=$(OUT)/cli/%)
+# Two nodes, a database and nginx; the files that are no test are their kit.
+CLUSTER_SRC = $(wildcard tests/cluster/test_*.c)
+CLUSTER_BIN = $(CLUSTER_SRC:tests/%.c=$(OUT)/%)
+CLUSTER_KIT = $(patsubst tests/%.c,$(OUT)/obj/%.o,$(filter-out \
+	      $(CLUSTER_SRC),$(wildcard tests/cluster/*.c)))
 FUZZ_SRC = $(wildcard tests/fuzz/fuzz_*.c)
 REPLAY_BIN = $(FUZZ_SRC:tests/fuzz/fuzz_%.c=$(OUT)/replay/%)
 FUZZ_BIN = $(FUZZ_SRC:tests/fuzz/fuzz_%.c=$(OUT)/fuzz/%)
@@ -85,7 +90,8 @@ SOAK_BIN = $(OUT)/soak/nodes
 # Needs the packages of the group peers.
 PEERS = $(OUT)/bench/peer_mhd $(OUT)/bench/peer_go \
 	$(OUT)/bench/node/node_modules/.package-lock.json
-TEST_BIN = $(UNIT_BIN) $(CLI_BIN) $(E2E_BIN) $(SOAK_BIN) $(REPLAY_BIN)
+TEST_BIN = $(UNIT_BIN) $(CLI_BIN) $(E2E_BIN) $(CLUSTER_BIN) $(SOAK_BIN) \
+	   $(REPLAY_BIN)
 KIT_LIBS = -lcriterion -lcurl -lssl $(LIBS)
 
 # Short lines unless V=1.
@@ -99,7 +105,7 @@ SUBMAKE = mkdir -p $(BUILD) && flock $(BUILD)/.lock $(MAKE) \
 	  $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS)) --no-print-directory
 
 .PHONY: help run dev prod build test test-build check asan coverage fuzz \
-	fuzz-build test-browser test-systemd bench bench-peers \
+	fuzz-build test-browser test-cluster test-systemd bench bench-peers \
 	bench-scale bench-login bench-start bench-front bench-abuse \
 	bench-users bench-import bench-copy bench-revocation \
 	bench-instructions bench-ready bench-build soak soak-sessions \
@@ -141,6 +147,12 @@ test: ## install what is missing, build, run all tests
 check: ## formatting, static analysis, shell scripts, layer rules
 	@scripts/install check
 	@scripts/check
+
+test-cluster: ## two nodes, PostgreSQL, nginx: restarts, kills; CLUSTER_SECONDS=30
+	@scripts/install test
+	@+$(SUBMAKE) test-build
+	@KINDS=cluster CLUSTER_SECONDS=$${CLUSTER_SECONDS:-30} \
+	    scripts/test $(OUT) $(CLUSTER_BIN)
 
 test-systemd: ## deploy/corgi.service under a systemd of its own; needs root
 	@scripts/install test
@@ -274,6 +286,10 @@ $(OUT)/obj/kit/%.o: tests/e2e/%.c $(OUT)/flags
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(CFLAGS_ALL) -Itests/e2e -MMD -MP -c -o $@ $<
 
+$(OUT)/obj/cluster/%.o: tests/cluster/%.c $(OUT)/flags
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(CFLAGS_ALL) -Itests/e2e -MMD -MP -c -o $@ $<
+
 $(LIB): $(LIB_OBJ) $(OUT)/lib-members
 	@rm -f $@
 	$(call say,AR)$(AR) rcs $@ $(LIB_OBJ)
@@ -301,6 +317,11 @@ $(OUT)/cli/%: tests/cli/%.c $(KIT_OBJ) $(LIB) $(OUT)/flags
 $(OUT)/e2e/%: tests/e2e/%.c $(KIT_OBJ) $(LIB) $(OUT)/flags
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(CFLAGS_ALL) -Itests/e2e -MMD -MP -o $@ $< $(KIT_OBJ) $(LIB) $(KIT_LIBS)
+
+$(OUT)/cluster/%: tests/cluster/%.c $(CLUSTER_KIT) $(KIT_OBJ) $(LIB) $(OUT)/flags
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(CFLAGS_ALL) -Itests/e2e -MMD -MP -o $@ $< $(CLUSTER_KIT) \
+	    $(KIT_OBJ) $(LIB) $(KIT_LIBS)
 
 $(OUT)/replay/%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c $(LIB) $(OUT)/flags
 	@mkdir -p $(@D)
@@ -363,4 +384,4 @@ $(APP)/inputs: FORCE
 	$(call written_when_changed,$(CC) $(INSTRUMENT) $(CFLAGS) $(LDFLAGS) $(FLAVOR) $(MODULE_SRC))
 
 -include $(shell find $(OUT)/obj $(OUT)/unit $(OUT)/cli $(OUT)/e2e \
-	   -name '*.d' 2>/dev/null)
+	   $(OUT)/cluster -name '*.d' 2>/dev/null)
