@@ -26,6 +26,11 @@
 #include "http/service.h"
 #include "http/tls.h"
 
+/* Threads of a worker for what only asks the store. A file has one writer at a
+ * time; of a server one is asked while another waits for its disk. */
+#define SHORT_FILE   1
+#define SHORT_SERVER 2
+
 /* The hooks, by the names Kore looks for. */
 CORGI_EXPORT void kore_parent_configure(int, char **);
 CORGI_EXPORT void kore_parent_teardown(void);
@@ -149,8 +154,9 @@ kore_worker_configure(void)
 	if (prctl(PR_SET_PDEATHSIG, SIGTERM) == -1)
 		log_line(LOG_LEVEL_WARNING, "prctl: %s", errno_s);
 	front_init(config);
-	if (offload_start(
-		thread_count(), config->queue, service_store_release) == -1)
+	if (offload_start(thread_count(),
+		service_get()->on_server ? SHORT_SERVER : SHORT_FILE,
+		config->queue, service_store_release) == -1)
 		fatal("cannot start the background threads: %s", errno_s);
 	if (guard_init() == -1)
 		fatal("no memory for the cache of verified tokens");

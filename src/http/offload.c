@@ -45,7 +45,7 @@ static struct {
 
 	pthread_mutex_t lock;  /* guards all below */
 	struct crew work;      /* the threads that do the work */
-	struct crew brief;     /* the one that does short jobs alone */
+	struct crew brief;     /* those that do short jobs alone */
 	struct crew late;      /* the one that stands by */
 	struct job_list longs; /* waiting */
 	struct job_list shorts;
@@ -80,7 +80,8 @@ static void offload_finished(void *, int);
 static int offload_spawn(void *(*)(void *));
 
 int
-offload_start(unsigned int threads, unsigned int queue, void (*release)(void *))
+offload_start(unsigned int longs, unsigned int shorts, unsigned int queue,
+    void (*release)(void *))
 {
 	pthread_condattr_t monotonic;
 	unsigned int i;
@@ -102,14 +103,15 @@ offload_start(unsigned int threads, unsigned int queue, void (*release)(void *))
 	(void)pthread_cond_init(&pool.late.arrival, &monotonic);
 	(void)pthread_condattr_destroy(&monotonic);
 
-	pool.threads = calloc(threads + 2, sizeof(*pool.threads));
+	pool.threads = calloc(longs + shorts + 1, sizeof(*pool.threads));
 	if (pool.threads == NULL)
 		return (-1);
-	for (i = 0; i < threads; i++)
+	for (i = 0; i < longs; i++)
 		if (offload_spawn(offload_thread) == -1)
 			return (-1);
-	if (offload_spawn(offload_brief) == -1)
-		return (-1);
+	for (i = 0; i < shorts; i++)
+		if (offload_spawn(offload_brief) == -1)
+			return (-1);
 	return (offload_spawn(offload_reserve));
 }
 
@@ -223,7 +225,7 @@ offload_stop(void)
 	pthread_mutex_lock(&pool.lock);
 	pool.stop = true;
 	pthread_cond_broadcast(&pool.work.arrival);
-	pthread_cond_signal(&pool.brief.arrival);
+	pthread_cond_broadcast(&pool.brief.arrival);
 	pthread_cond_signal(&pool.late.arrival);
 	pthread_mutex_unlock(&pool.lock);
 	for (i = 0; i < pool.nthreads; i++)
@@ -314,7 +316,7 @@ offload_thread(void *arg)
 }
 
 /*
- * One thread for short jobs alone, at the event loop's own priority: a logout
+ * The threads for short jobs alone, at the event loop's own priority: a logout
  * or a refresh must not wait behind passwords, nor for time that nobody wants.
  */
 static void *

@@ -42,13 +42,13 @@ struct offload_job {
 };
 
 /*
- * Start the pool: threads of them (at least one), one for short jobs alone and
- * one in reserve; queue jobs at most waiting, of the long and of the short ones
- * each.
+ * Start the pool: so many threads for long jobs and for short ones (at least
+ * one each), and one in reserve; queue jobs at most waiting, of the long and of
+ * the short ones each.
  * release() gives back a thread's own pointer when the pool ends. Call once,
  * in the worker. Returns 0, or -1 with errno set.
  */
-int offload_start(unsigned int threads, unsigned int queue,
+int offload_start(unsigned int longs, unsigned int shorts, unsigned int queue,
     void (*release)(void *local)) __attribute__((warn_unused_result));
 
 /* Hand in a job. Returns 0, or -1 when the queue is full. Event loop only. */
