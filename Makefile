@@ -108,8 +108,8 @@ SUBMAKE = mkdir -p $(BUILD) && flock $(BUILD)/.lock $(MAKE) \
 	fuzz-build test-browser test-cluster test-systemd bench bench-peers \
 	bench-scale bench-login bench-start bench-front bench-abuse \
 	bench-users bench-import bench-copy bench-revocation \
-	bench-instructions bench-ready bench-build soak soak-sessions \
-	soak-nodes example-flask image clean \
+	bench-instructions bench-nodes bench-ready bench-build soak \
+	soak-sessions soak-nodes example-flask image clean \
 	lib unit module prod-module ctl cli e2e FORCE
 .SECONDARY:
 .DEFAULT_GOAL = help
@@ -216,6 +216,9 @@ bench-copy: bench-ready ## a database of 500,000 rows to a server and back
 
 bench-instructions: bench-ready ## instructions of one verification, warm and cold
 	@bench/instructions $(BUILD)/prod
+
+bench-nodes: bench-ready ## one node and two, both databases; QUICK=1: less
+	@bench/nodes $(BUILD)/prod $(if $(filter 1,$(QUICK)),--quick)
 
 bench-ready:
 	@scripts/install bench

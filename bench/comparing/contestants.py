@@ -53,10 +53,13 @@ class Corgi(Contestant):
     accounts = 64
     password = "space-corgi"
 
-    def __init__(self, key="corgi", name="Corgi", settings=None, limits=""):
+    def __init__(self, key="corgi", name="Corgi", settings=None, limits="",
+                 data=None):
+        """data: a folder that it shares with another; None: its own."""
         super().__init__(key, name)
         self.settings = settings or {}
         self.limits = limits
+        self.data = data
 
     def needs(self, place):
         return [place.built("corgi/corgi.so"), place.built("corgictl")]
@@ -69,20 +72,19 @@ class Corgi(Contestant):
             f"include {conf}/limits.conf\n{self.limits}"
             f"include {conf}/routes.conf\n")
         if not os.path.exists(self._data(server)):
-            self._make_accounts(server)
+            self.make_accounts(server)
         # Tokens that last for as long as the bench.
         return ["kore", "-fnr", "-c", path], {
             "CORGI_DATA_DIR": self._data(server),
             "JWT_ACCESS_TOKEN_EXPIRES": "1d", **self.settings}
 
-    @staticmethod
-    def _data(server):
-        return server.path("data")
+    def _data(self, server):
+        return self.data or server.path("data")
 
     def names(self):
         return [f"cosmo{number}" for number in range(self.accounts)]
 
-    def _make_accounts(self, server):
+    def make_accounts(self, server):
         lines = "".join(json.dumps(
             {"username": name, "password": self.password}) + "\n"
             for name in ("cosmo", *self.names()))
@@ -90,7 +92,7 @@ class Corgi(Contestant):
             [server.place.built("corgictl"), "user", "import", "-",
              "--data-dir", self._data(server)],
             input=lines, text=True, capture_output=True, check=False,
-            env=environment())
+            env=environment(**self.settings))
         if done.returncode != 0:
             raise Problem("no accounts: " + done.stderr)
 

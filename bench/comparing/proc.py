@@ -54,6 +54,13 @@ def cpu_between(before, after):
     return after[0] - before[0], False
 
 
+def cpu_of_living(before, after):
+    """The same of the threads alone that lived all the time: for a server
+    that begins a process for whoever asks it what is to be measured."""
+    return sum(after[1][thread] - used for thread, used in before[1].items()
+               if thread in after[1])
+
+
 def memory(pid):
     """Bytes of memory (PSS: what is shared counts for its part)."""
     total = 0

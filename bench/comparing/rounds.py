@@ -48,22 +48,32 @@ class Row:
                 "floor": contestant.floor, "runs": self.runs}
 
 
-def client(server, arguments, seconds, cpus, connections=CONNECTIONS):
-    """Run the client; what it printed, and the server's processor time."""
+def begin(server, arguments, seconds, cpus, connections=CONNECTIONS):
+    """Start the client."""
     command = [server.place.built("bench/drive"), str(server.port),
                str(connections), str(seconds), *arguments]
     if cpus:
         command = ["taskset", "-c", ",".join(map(str, cpus)), *command]
+    return subprocess.Popen(command, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, text=True)
+
+
+def end(running, server, arguments):
+    """Wait for it; what it printed."""
+    out, err = running.communicate(timeout=180)
+    if running.returncode != 0:
+        raise Problem(f"{server.contestant.name}: {' '.join(arguments[:2])}: "
+                      f"{err}\n" + server.log())
+    return {key: float(value) for key, _, value in
+            (pair.partition("=") for pair in out.split())}
+
+
+def client(server, arguments, seconds, cpus, connections=CONNECTIONS):
+    """Run the client; what it printed, and the server's processor time."""
     before = proc.cpu(server.process.pid)
-    done = subprocess.run(command, capture_output=True, text=True,
-                          check=False, timeout=180)
+    values = end(begin(server, arguments, seconds, cpus, connections),
+                 server, arguments)
     after = proc.cpu(server.process.pid)
-    name = server.contestant.name
-    if done.returncode != 0:
-        raise Problem(f"{name}: {' '.join(arguments[:2])}: {done.stderr}\n"
-                      + server.log())
-    values = {key: float(value) for key, _, value in
-              (pair.partition("=") for pair in done.stdout.split())}
     used, exact = proc.cpu_between(before, after)
     asked = values["requests"] + values["opening"]
     values["cpu_ms_per_1000"] = used / 1e3 / asked

@@ -250,7 +250,7 @@ static const struct config_option options[OPTION__MAX] = {
 	false},
     [OPTION_THREADS] = {"CORGI_THREADS", "0",
 	"0 (one per usable core, shared among the workers) to 64",
-	"threads of one worker for passwords and the database", false},
+	"threads of one worker for passwords", false},
     [OPTION_LOGIN_QUEUE] = {"CORGI_LOGIN_QUEUE", "128", "1 to 65536",
 	"logins of one worker that may wait; more get 503", false},
     [OPTION_TOKEN_CACHE_KIB] = {"CORGI_TOKEN_CACHE_KIB", "4096",
