@@ -220,6 +220,7 @@ pg_subscribe(struct pg_store *s)
 	result = pg_execute(s, pg_statement_listen, NULL);
 	s->listening = true;
 	s->news = true;
+	s->told = STORE_FOREVER;
 	return (result);
 }
 

@@ -4,7 +4,7 @@
  * back), pg_connect.c (from an address to a connection), pg_open.c (a database
  * ready for use), pg_pooler.c (what may stand before the server), pg_error.c
  * (what the server's errors mean), pg_user.c, pg_session.c, pg_revocation.c,
- * pg_copy.c.
+ * pg_attempt.c, pg_copy.c.
  */
 #ifndef CORGI_PG_INTERNAL_H
 #define CORGI_PG_INTERNAL_H
@@ -47,6 +47,7 @@ struct pg_store {
 	bool batching;     /* within batch() */
 	bool listening;    /* to the log, on every connection from now on */
 	bool news;         /* that nobody has asked for yet */
+	int64_t told;      /* the same of attempts: the highest number */
 	bool prepared[PG__MAX];
 };
 
@@ -240,6 +241,14 @@ enum store_result pg_session_each(struct store *, int64_t, int64_t,
 enum store_result pg_revocation_add(struct store *, struct store_revocation *);
 enum store_result pg_revocation_each(struct store *, int64_t, int64_t,
     int (*)(const struct store_revocation *, void *), void *);
+enum store_result
+pg_attempt_add(struct store *, const struct store_attempt *, size_t);
+enum store_result pg_attempt_each(struct store *, int64_t,
+    int (*)(const struct store_attempt *, void *), void *);
+enum store_result pg_attempt_mark(struct store *, int64_t *);
+enum store_result pg_attempt_told(struct store *, int64_t *);
+enum store_result
+pg_attempt_purge(struct store *, int64_t, int64_t, int, int64_t *);
 enum store_result pg_purge(struct store *, int64_t, int64_t, int, int64_t *);
 
 #endif

@@ -73,6 +73,27 @@ static const struct pg_migration migrations[] = {
 	"CREATE INDEX revocations_until ON revocations (until);"
 	"INSERT INTO schema_migrations"
 	"  VALUES (1, extract(epoch FROM now())::bigint);"},
+    /*
+     * Unlogged: what is of use for an hour is not worth the disk, the backups
+     * and the standby servers. It is empty after a crash of the server, its
+     * numbers begin anew, and who follows it finds that out.
+     */
+    {2,
+	"CREATE UNLOGGED TABLE attempts ("
+	"  number  bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,"
+	"  node    bigint NOT NULL,"
+	"  serial  bigint NOT NULL,"
+	"  at      bigint NOT NULL," /* the server's clock; ms since 1970 */
+	"  kind    bigint NOT NULL CHECK (kind BETWEEN 1 AND 6),"
+	"  account bytea CHECK (length(account) = 16)," /* a keyed hash */
+	"  address bytea NOT NULL CHECK (length(address) = 16),"
+	"  name    bytea CHECK (length(name) BETWEEN 1 AND 255),"
+	"  account_failures bigint NOT NULL,"
+	"  address_failures bigint NOT NULL,"
+	"  UNIQUE (node, serial)"
+	");"
+	"INSERT INTO schema_migrations"
+	"  VALUES (2, extract(epoch FROM now())::bigint);"},
 };
 
 const struct pg_migration *

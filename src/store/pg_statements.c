@@ -17,10 +17,15 @@
 #define LOCK_MIGRATION "1131377255, 1"
 #define LOCK_LOG       "1131377255, 2"
 #define LOCK_OPEN      "1131377255, 3"
+#define LOCK_ATTEMPTS  "1131377255, 4"
 
-/* Whoever listens to this, in the same database, is told of every row of the
+/* Whoever listens to these, in the same database, is told of every row of a
  * log when it can be seen. */
-#define CHANNEL "corgi_revocations"
+#define CHANNEL          "corgi_revocations"
+#define CHANNEL_ATTEMPTS "corgi_attempts"
+
+/* The server's clock as it is now (milliseconds since 1970). */
+#define CLOCK_MS "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
 /*
  * Rows are locked in one order: account, session, log. Whoever takes a part of
@@ -120,6 +125,39 @@ const char *const pg_statement_sql[PG__MAX] = {
 	" FROM revocations WHERE until <= $1"
 	" LIMIT $2 FOR UPDATE SKIP LOCKED))",
     [PG_CHANGE_MARK] = "SELECT coalesce(max(number), 0) FROM revocations",
+    /*
+     * All in one statement: what the client does, or how far away it is, does
+     * not make the lock last. It is had before the first number is given,
+     * which happens to rows that have been put in order.
+     */
+    [PG_ATTEMPT_ADD] =
+	"WITH locked AS MATERIALIZED (SELECT"
+	" pg_advisory_xact_lock(" LOCK_ATTEMPTS "),"
+	" set_config('synchronous_commit', 'off', true)),"
+	" added AS (INSERT INTO attempts (node, serial, at, kind, account,"
+	" address, name, account_failures, address_failures)"
+	" SELECT node, serial, " CLOCK_MS " - age, kind,"
+	" decode(account, 'hex'), decode(address, 'hex'), decode(name, 'hex'),"
+	" account_failures, address_failures"
+	" FROM locked, json_to_recordset($1::json) AS r (node bigint,"
+	" serial bigint, age bigint, kind bigint, account text, address text,"
+	" name text, account_failures bigint, address_failures bigint)"
+	" ORDER BY serial ON CONFLICT DO NOTHING RETURNING number)"
+	" SELECT pg_notify('" CHANNEL_ATTEMPTS "', max(number)::text)"
+	" FROM added",
+    [PG_ATTEMPT_EACH] = "SELECT number, node, serial, " CLOCK_MS " - at, kind,"
+			" account, address, name, account_failures,"
+			" address_failures FROM attempts"
+			" WHERE number > $1 ORDER BY number LIMIT $2",
+    [PG_ATTEMPT_MARK] = "SELECT coalesce(max(number), 0) FROM attempts",
+    /* The lowest first: the highest number that is left says what has been
+     * seen, as long as one is left. */
+    [PG_ATTEMPT_PURGE] =
+	"DELETE FROM attempts WHERE number = ANY (ARRAY (SELECT number"
+	" FROM attempts WHERE number <= greatest("
+	"(SELECT max(number) FROM attempts) - $2, (SELECT max(number)"
+	" FROM attempts WHERE at <= " CLOCK_MS " - $1))"
+	" ORDER BY number LIMIT $3 FOR UPDATE SKIP LOCKED))",
 };
 
 /*
@@ -180,7 +218,9 @@ const char pg_statement_identity[] =
     " || '/' || (SELECT oid FROM pg_catalog.pg_database"
     " WHERE datname = current_database())";
 
-const char pg_statement_listen[] = "LISTEN " CHANNEL;
+const char pg_statement_listen[] =
+    "LISTEN " CHANNEL "; LISTEN " CHANNEL_ATTEMPTS;
+const char pg_statement_channel_attempts[] = CHANNEL_ATTEMPTS;
 
 const char pg_statement_ping[] =
     "SET LOCAL statement_timeout = 500; SET LOCAL lock_timeout = 500;"

@@ -42,6 +42,10 @@ enum pg_statement {
 	PG_PURGE_ROTATIONS,
 	PG_PURGE_REVOCATIONS,
 	PG_CHANGE_MARK,
+	PG_ATTEMPT_ADD,
+	PG_ATTEMPT_EACH,
+	PG_ATTEMPT_MARK,
+	PG_ATTEMPT_PURGE,
 	PG__MAX
 };
 
@@ -81,8 +85,10 @@ extern const char pg_statement_schema_version[];
 /* One row, whoever migrates first; held until the transaction ends. */
 extern const char pg_statement_migration_lock[];
 
-/* Be told of rows of the log. */
+/* Be told of rows of both logs; what a notification of attempts says is the
+ * number of the highest row, in text. */
 extern const char pg_statement_listen[];
+extern const char pg_statement_channel_attempts[];
 
 /* Whether the database answers, within the half second that it is given. */
 extern const char pg_statement_ping[];

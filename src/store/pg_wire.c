@@ -6,6 +6,7 @@
 #include <endian.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -34,6 +35,7 @@ static bool flush(struct pg_store *);
 static bool await(struct pg_store *);
 static enum store_result collect(struct pg_store *, PGresult **);
 static enum store_result lost(struct pg_store *);
+static void note_attempts(struct pg_store *, const char *);
 static bool is_stale(const PGresult *);
 static enum store_result
 prepare(struct pg_store *, enum pg_statement, const struct parameters *);
@@ -185,6 +187,16 @@ collect(struct pg_store *s, PGresult **answer)
 	return (result);
 }
 
+/* Another program may say anything there. */
+static void
+note_attempts(struct pg_store *s, const char *words)
+{
+	long long number = strtoll(words, NULL, 10);
+
+	if (number > s->told)
+		s->told = number;
+}
+
 enum store_result
 pg_read_news(struct pg_store *s)
 {
@@ -194,7 +206,10 @@ pg_read_news(struct pg_store *s)
 	if (PQconsumeInput(s->conn) == 0 || PQconsumeInput(s->conn) == 0)
 		return (lost(s));
 	while ((note = PQnotifies(s->conn)) != NULL) {
-		s->news = true;
+		if (strcmp(note->relname, pg_statement_channel_attempts) == 0)
+			note_attempts(s, note->extra);
+		else
+			s->news = true;
 		PQfreemem(note);
 	}
 	return (STORE_OK);

@@ -18,6 +18,8 @@ static bool session_fits(struct store *, const char *);
 static bool client_fits(struct store *, const char *);
 static bool revocation_fits(struct store *, const struct store_revocation *);
 static bool change_fits(struct store *, const struct store_change *);
+static bool shares_attempts(struct store *);
+static bool attempt_fits(struct store *, const struct store_attempt *);
 static enum store_result
 open_either(const char *, bool, struct store **, char[STORE_ERROR_MAX]);
 
@@ -413,6 +415,88 @@ store_heard(struct store *s, bool *news)
 {
 	*news = false;
 	return (s->ops->heard(s, news));
+}
+
+bool
+store_shares_attempts(const struct store *s)
+{
+	return (s->ops->attempt_add != NULL);
+}
+
+static bool
+shares_attempts(struct store *s)
+{
+	if (store_shares_attempts(s))
+		return (true);
+	(void)invalid(s, "%s keeps no log of attempts", s->ops->name);
+	return (false);
+}
+
+static bool
+attempt_fits(struct store *s, const struct store_attempt *attempt)
+{
+	if (attempt->kind >= STORE_ATTEMPT_FAILED &&
+	    attempt->kind <= STORE_ATTEMPT_CLEAR_ALL &&
+	    attempt->name_len <= STORE_NAME_MAX)
+		return (true);
+	(void)invalid(s, "this is no attempt to log in");
+	return (false);
+}
+
+enum store_result
+store_attempt_add(
+    struct store *s, const struct store_attempt *attempts, size_t count)
+{
+	size_t i;
+
+	if (!shares_attempts(s))
+		return (STORE_INVALID);
+	if (count < 1 || count > STORE_ATTEMPTS_MAX)
+		return (invalid(s, "1 to %d attempts are appended at once",
+		    STORE_ATTEMPTS_MAX));
+	for (i = 0; i < count; i++)
+		if (!attempt_fits(s, &attempts[i]))
+			return (STORE_INVALID);
+	return (s->ops->attempt_add(s, attempts, count));
+}
+
+enum store_result
+store_attempt_each(struct store *s, int64_t after,
+    int (*each)(const struct store_attempt *, void *), void *ctx)
+{
+	if (!shares_attempts(s))
+		return (STORE_INVALID);
+	return (s->ops->attempt_each(s, after, each, ctx));
+}
+
+enum store_result
+store_attempt_mark(struct store *s, int64_t *mark)
+{
+	*mark = 0;
+	if (!shares_attempts(s))
+		return (STORE_INVALID);
+	return (s->ops->attempt_mark(s, mark));
+}
+
+enum store_result
+store_attempt_told(struct store *s, int64_t *number)
+{
+	*number = 0;
+	if (!shares_attempts(s))
+		return (STORE_INVALID);
+	return (s->ops->attempt_told(s, number));
+}
+
+enum store_result
+store_attempt_purge(struct store *s, int64_t older_ms, int64_t most, int limit,
+    int64_t *removed)
+{
+	*removed = 0;
+	if (!shares_attempts(s))
+		return (STORE_INVALID);
+	if (limit < 1 || older_ms < 0 || most < 0)
+		return (invalid(s, "nothing can be removed like that"));
+	return (s->ops->attempt_purge(s, older_ms, most, limit, removed));
 }
 
 enum store_result

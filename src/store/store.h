@@ -41,6 +41,14 @@
 /* Longest sealed successor of a refresh token (bytes). */
 #define STORE_SEALED_MAX 16384
 
+/* What stands for an account in the log of attempts, a keyed hash, and an
+ * address in the network's order (bytes). */
+#define STORE_ACCOUNT_LEN 16
+#define STORE_ADDRESS_LEN 16
+
+/* Most attempts that are appended at once. */
+#define STORE_ATTEMPTS_MAX 32
+
 /* "Never", and "whatever it is", in times and versions. */
 #define STORE_FOREVER INT64_MAX
 
@@ -125,6 +133,38 @@ struct store_revocation {
 	int64_t before;
 	/* From then on no token that this is about can be alive. */
 	int64_t until;
+};
+
+enum store_attempt_kind {
+	STORE_ATTEMPT_NONE,
+	STORE_ATTEMPT_FAILED,       /* counts for account and address */
+	STORE_ATTEMPT_FAILED_KNOWN, /* from an address the account knows */
+	STORE_ATTEMPT_GOOD,
+	STORE_ATTEMPT_CLEAR_ACCOUNT,
+	STORE_ATTEMPT_CLEAR_ADDRESS,
+	STORE_ATTEMPT_CLEAR_ALL
+};
+
+/*
+ * One row of the log of attempts to log in. No clock but the server's is in
+ * it: it tells how old a row is by the same clock that has dated it, so those
+ * of the nodes need not agree.
+ */
+struct store_attempt {
+	int64_t number; /* grows with every row; the log gives it */
+	int64_t node;   /* who appended it, and there */
+	int64_t serial; /* the one time only */
+	int64_t age_ms; /* when it is appended or read */
+	enum store_attempt_kind kind;
+	bool has_account;
+	uint8_t account[STORE_ACCOUNT_LEN];
+	uint8_t address[STORE_ADDRESS_LEN]; /* all zero: none */
+	/* Of an account that there is, to be shown; else 0 bytes. */
+	char name[STORE_NAME_MAX + 1]; /* and a NUL behind */
+	size_t name_len;
+	/* Of a failure: how many the node that appended it counted then. */
+	int64_t account_failures;
+	int64_t address_failures;
 };
 
 enum store_change_kind {
@@ -322,6 +362,37 @@ struct store_ops {
 	enum store_result (*heard)(struct store *, bool *news);
 
 	/*
+	 * The log of attempts, by which nodes that share a server count failed
+	 * logins together. NULL, all five: this back end has none, as what it
+	 * keeps is one machine's (store_shares_attempts()).
+	 *
+	 * Append rows; each is there once, however often it is tried, and as
+	 * the log of revocations this one grows in the order of its numbers.
+	 * What is appended may be lost when the server crashes: nobody waits
+	 * for its disk.
+	 */
+	enum store_result (*attempt_add)(
+	    struct store *, const struct store_attempt *attempts, size_t count);
+
+	/* Call each() for the rows after a number in their order, until it
+	 * returns non-zero. */
+	enum store_result (*attempt_each)(struct store *, int64_t after,
+	    int (*each)(const struct store_attempt *, void *), void *ctx);
+
+	/* The highest number in the log; 0: it is empty. Lower than it was
+	 * when all has been removed, or lost in a crash. */
+	enum store_result (*attempt_mark)(struct store *, int64_t *mark);
+
+	/* The highest number that heard() was told of since this was last
+	 * asked; 0: nothing, STORE_FOREVER: perhaps all. Never waits. */
+	enum store_result (*attempt_told)(struct store *, int64_t *number);
+
+	/* Remove the lowest numbers up to those as old as older_ms, and all
+	 * but the highest most; at most limit rows. */
+	enum store_result (*attempt_purge)(struct store *, int64_t older_ms,
+	    int64_t most, int limit, int64_t *removed);
+
+	/*
 	 * Run work in one transaction: kept when it returns STORE_OK, undone
 	 * and its result returned otherwise. The operations it calls on the
 	 * same handle are part of it; those that fail are undone alone.
@@ -448,6 +519,17 @@ enum store_result
 store_change_mark(struct store *s, int64_t *mark) STORE_CHECKED;
 enum store_result store_listen(struct store *s, int *fd) STORE_CHECKED;
 enum store_result store_heard(struct store *s, bool *news) STORE_CHECKED;
+bool store_shares_attempts(const struct store *s);
+enum store_result store_attempt_add(struct store *s,
+    const struct store_attempt *attempts, size_t count) STORE_CHECKED;
+enum store_result store_attempt_each(struct store *s, int64_t after,
+    int (*each)(const struct store_attempt *, void *), void *ctx) STORE_CHECKED;
+enum store_result
+store_attempt_mark(struct store *s, int64_t *mark) STORE_CHECKED;
+enum store_result
+store_attempt_told(struct store *s, int64_t *number) STORE_CHECKED;
+enum store_result store_attempt_purge(struct store *s, int64_t older_ms,
+    int64_t most, int limit, int64_t *removed) STORE_CHECKED;
 enum store_result store_batch(struct store *s,
     enum store_result (*work)(struct store *, void *), void *ctx) STORE_CHECKED;
 

@@ -201,7 +201,9 @@ Test(store_pg, opening_what_exists_makes_and_migrates_nothing)
 			     " WHERE nspname = 'corgi'"),
 	    "0");
 	store_close(open_store());
-	run_sql(test_path, "UPDATE schema_migrations SET version = 0");
+	run_sql(test_path,
+	    "DELETE FROM schema_migrations WHERE version > 1;"
+	    "UPDATE schema_migrations SET version = 0");
 	cr_expect_eq(open_anew(error), STORE_NOT_FOUND);
 	run_sql(test_path, "UPDATE schema_migrations SET version = 99");
 	cr_expect_eq(open_anew(error), STORE_NEWER);
@@ -210,7 +212,7 @@ Test(store_pg, opening_what_exists_makes_and_migrates_nothing)
 	cr_expect_str_eq(
 	    query_text(test_path, "SELECT max(version) FROM schema_migrations"),
 	    "99");
-	run_sql(test_path, "UPDATE schema_migrations SET version = 1");
+	run_sql(test_path, "UPDATE schema_migrations SET version = 2");
 	cr_expect_eq(open_anew(error), STORE_OK, "%s", error);
 }
 

@@ -349,3 +349,24 @@ Test(store_revocation, a_removed_file_answers_nothing_and_takes_nothing)
 	free(result);
 	store_close(s);
 }
+
+/* What is in a file is one machine's. */
+Test(store_revocation, a_file_keeps_no_log_of_attempts_and_says_so)
+{
+	struct store_attempt row = {.kind = STORE_ATTEMPT_CLEAR_ALL};
+	struct store *s;
+	int64_t number = 1;
+
+	SQLITE_ONLY();
+	s = open_store();
+	cr_expect_not(store_shares_attempts(s));
+	cr_expect_eq(store_attempt_add(s, &row, 1), STORE_INVALID);
+	cr_expect_not_null(
+	    strstr(store_error(s), "no log of attempts"), "%s", store_error(s));
+	cr_expect_eq(store_attempt_each(s, 0, NULL, NULL), STORE_INVALID);
+	cr_expect_eq(store_attempt_mark(s, &number), STORE_INVALID);
+	cr_expect_eq(number, 0);
+	cr_expect_eq(store_attempt_told(s, &number), STORE_INVALID);
+	cr_expect_eq(store_attempt_purge(s, 0, 0, 1, &number), STORE_INVALID);
+	store_close(s);
+}
