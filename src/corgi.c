@@ -16,6 +16,7 @@
 #include "base/cpus.h"
 #include "base/log.h"
 #include "base/routefile.h"
+#include "http/attempts.h"
 #include "http/client.h"
 #include "http/control.h"
 #include "http/export.h"
@@ -160,6 +161,8 @@ kore_worker_configure(void)
 		fatal("cannot start the background threads: %s", errno_s);
 	if (guard_init() == -1)
 		fatal("no memory for the cache of verified tokens");
+	if (attempts_start() == -1)
+		fatal("eventfd: %s", errno_s);
 	if (control_start() == -1)
 		fatal("cannot start the control thread: %s", errno_s);
 	(void)priority_event_loop();

@@ -272,3 +272,12 @@ key_can_sign(const struct key *k)
 {
 	return (k->signing.len > 0);
 }
+
+void
+key_derive(const struct key *k, const char *purpose, uint8_t *out, size_t len)
+{
+	const struct secret *from =
+	    key_can_sign(k) ? &k->signing : &k->verifying;
+
+	secret_derive(from->data, from->len, purpose, out, len);
+}

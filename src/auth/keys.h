@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/config.h"
 
@@ -44,6 +45,14 @@ const char *key_algorithm(const struct key *k);
  * with it.
  */
 const char *key_plain_header(const struct key *k, size_t *len);
+
+/*
+ * A key of len bytes (16 to 64) for another purpose (16 to 64 characters), the
+ * same wherever there is this one. From a key that verifies only, it is no
+ * secret.
+ */
+void
+key_derive(const struct key *k, const char *purpose, uint8_t *out, size_t len);
 
 /* Whether the key can sign. */
 bool key_can_sign(const struct key *k);

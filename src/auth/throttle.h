@@ -15,6 +15,11 @@
  * An attempt is charged as a failure when it begins and settled when it is
  * known, so that attempts at once do not slip through.
  *
+ * Nodes that share a server count together: what is settled here is a row of
+ * its log of attempts, and the rows of the others are counted here
+ * (throttle_log.c). An account is a keyed hash there, so that nobody reads what
+ * was typed for a name by mistake. Charges that are not settled stay here.
+ *
  * Made in the parent before the fork. Memory is bounded: when there are more
  * accounts and addresses than entries, those with the fewest and oldest
  * failures are forgotten, and known addresses beyond half of the room. The lock
@@ -31,10 +36,21 @@
 #include <stdint.h>
 
 #include "base/config.h"
+#include "store/store.h"
 
 /* Room for a throttled name or address in text, with the NUL (bytes); a longer
  * name is cut in lists. */
 #define THROTTLE_TEXT_MAX 64
+
+/* One customer's part of an IPv6 address (bits). */
+#define THROTTLE_NETWORK_BITS 64
+
+/* Length of the key under which nodes know accounts (bytes). */
+#define THROTTLE_COMMON_KEY_LEN 16
+
+/* Most rows of the log of attempts that are of use: who is behind begins so
+ * many before its end. */
+#define THROTTLE_ROWS_MAX 20000
 
 struct throttle;
 
@@ -52,6 +68,13 @@ struct throttle_key {
 	uint64_t b;
 };
 
+/* What an attempt is about. */
+struct throttle_attempt {
+	bool named;
+	uint8_t account[STORE_ACCOUNT_LEN]; /* keyed hash of the name */
+	struct in6_addr address;            /* its network */
+};
+
 /* The times that a charge has set, and those that it replaced. */
 struct throttle_times {
 	int64_t until_ms;
@@ -64,6 +87,7 @@ struct throttle_times {
 struct throttle_ticket {
 	struct throttle_key keys[THROTTLE__MAX];
 	struct throttle_times times[THROTTLE__MAX];
+	struct throttle_attempt attempt;
 	bool charged;
 	bool known; /* the address is known to the account */
 };
@@ -79,7 +103,9 @@ enum throttle_subject { THROTTLE_ACCOUNT, THROTTLE_ADDRESS };
 /* An entry as it is listed. */
 struct throttle_entry {
 	enum throttle_subject subject;
-	char text[THROTTLE_TEXT_MAX]; /* the name (escaped) or the address */
+	char text[THROTTLE_TEXT_MAX]; /* the name (escaped) or the address;
+				       * words in brackets for a name that
+				       * was typed on another node */
 	char from[THROTTLE_TEXT_MAX]; /* of an account: the one address that
 				       * this is about; "": all others */
 	unsigned int failures;
@@ -93,6 +119,11 @@ throttle_new(const struct config *config) __attribute__((warn_unused_result));
 
 void throttle_free(struct throttle *t);
 
+/* Know accounts by this key, as all nodes that follow one log have to; else it
+ * is random. Parent, before anything is counted. */
+void
+throttle_share(struct throttle *t, const uint8_t key[THROTTLE_COMMON_KEY_LEN]);
+
 /*
  * Ask to check one password. 0: go on, and settle the ticket whatever happens.
  * Otherwise the seconds to wait (at least 1); nothing was charged. *began
@@ -104,10 +135,14 @@ unsigned int throttle_admit(struct throttle *t, const void *name, size_t len,
     struct throttle_ticket *ticket, bool *began)
     __attribute__((warn_unused_result));
 
-/* Say how a charged attempt went. A ticket that is not charged is left alone;
- * afterwards it is not charged any more. */
-void throttle_settle(struct throttle *t, struct throttle_ticket *ticket,
-    enum throttle_outcome outcome, int64_t now_ms);
+/*
+ * Say how a charged attempt went. A ticket that is not charged is left alone;
+ * afterwards it is not charged any more. Whether other nodes should be told:
+ * then *row (may be NULL), else zeroed, is the row for their log; name and
+ * age_ms are the caller's to fill in.
+ */
+bool throttle_settle(struct throttle *t, struct throttle_ticket *ticket,
+    enum throttle_outcome outcome, int64_t now_ms, struct store_attempt *row);
 
 /* Call each() for every account and address with failures, until it returns
  * false; the lock is not held meanwhile. */
@@ -115,10 +150,35 @@ void throttle_each(struct throttle *t, int64_t now_ms,
     bool (*each)(const struct throttle_entry *, void *), void *ctx);
 
 /* Forget the failures of an account, of an address, or of all. Returns of how
- * many entries. Which addresses an account knows is kept. */
-size_t throttle_clear_account(struct throttle *t, const void *name, size_t len);
-size_t
-throttle_clear_address(struct throttle *t, const struct in6_addr *address);
-size_t throttle_clear(struct throttle *t);
+ * many entries. Which addresses an account knows is kept. *row (may be NULL)
+ * is for the log, as above. */
+size_t throttle_clear_account(struct throttle *t, const void *name, size_t len,
+    struct store_attempt *row);
+size_t throttle_clear_address(struct throttle *t,
+    const struct in6_addr *address, struct store_attempt *row);
+size_t throttle_clear(struct throttle *t, struct store_attempt *row);
+
+/*
+ * Count what a row of the log says that another node has appended, or this one
+ * before it was last started: each once, whoever reads it, if rows come in the
+ * order of their numbers. It happened row->age_ms before now_ms; nothing
+ * happens later than now.
+ */
+void throttle_apply(
+    struct throttle *t, const struct store_attempt *row, int64_t now_ms);
+
+/*
+ * Count all rows of the log that are not counted yet, at most the newest
+ * THROTTLE_ROWS_MAX. What the store said; what came before a failure counts.
+ * Never on the event loop.
+ */
+enum store_result throttle_follow(struct throttle *t, struct store *store,
+    int64_t now_ms) __attribute__((warn_unused_result));
+
+/* The number of the last row that was counted. */
+int64_t throttle_position(struct throttle *t);
+
+/* How long a row may matter (milliseconds). */
+int64_t throttle_keep_ms(const struct throttle *t);
 
 #endif

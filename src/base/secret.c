@@ -134,18 +134,25 @@ secret_digest(const void *data, size_t len, uint8_t out[SECRET_DIGEST_LEN])
 	(void)crypto_hash_sha256(out, data, len);
 }
 
+void
+secret_derive(const void *secret, size_t secret_len, const char *purpose,
+    uint8_t *key, size_t len)
+{
+	(void)crypto_generichash(key, len, secret, secret_len,
+	    (const unsigned char *)purpose, strlen(purpose));
+}
+
 /* The digest by which a token is known in the database is a plain SHA-256: a
  * key made in any other way tells nothing about it, nor it about the key. */
 static void
 derive_key(const void *passphrase, size_t len, uint8_t key[SEAL_KEY_LEN])
 {
-	static const unsigned char purpose[] = "corgi.secret_seal.v1";
+	static const char purpose[] = "corgi.secret_seal.v1";
 
 	_Static_assert(sizeof(purpose) - 1 >= crypto_generichash_KEYBYTES_MIN &&
 		sizeof(purpose) - 1 <= crypto_generichash_KEYBYTES_MAX,
 	    "a key that BLAKE2b takes");
-	(void)crypto_generichash(
-	    key, SEAL_KEY_LEN, passphrase, len, purpose, sizeof(purpose) - 1);
+	secret_derive(passphrase, len, purpose, key, SEAL_KEY_LEN);
 }
 
 void

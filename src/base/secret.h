@@ -68,6 +68,14 @@ void secret_hash128(const uint8_t key[SECRET_HASH_KEY_LEN], const void *data,
 void
 secret_digest(const void *data, size_t len, uint8_t out[SECRET_DIGEST_LEN]);
 
+/*
+ * A key for another purpose, drawn from a secret of high entropy (keyed
+ * BLAKE2b, RFC 7693): whoever has it knows nothing of the secret, nor of keys
+ * for other purposes (16 to 64 characters). len: 16 to 64 bytes.
+ */
+void secret_derive(const void *secret, size_t secret_len, const char *purpose,
+    uint8_t *key, size_t len);
+
 /* How much longer a sealed text is than the text (bytes). */
 #define SECRET_SEAL_EXTRA 40
 

@@ -21,6 +21,7 @@
 #include "base/jdoc.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "http/attempts.h"
 #include "http/client.h"
 #include "http/control.h"
 #include "http/follow.h"
@@ -215,7 +216,7 @@ control_stop(void)
 static void *
 control_thread(void *arg)
 {
-	struct pollfd fds[3];
+	struct pollfd fds[4];
 	int client;
 
 	(void)arg;
@@ -225,10 +226,12 @@ control_thread(void *arg)
 	fds[0].events = POLLIN;
 	fds[1].fd = control.fd;
 	fds[1].events = POLLIN;
+	fds[2].fd = attempts_fd();
 	fds[2].events = POLLIN;
+	fds[3].events = POLLIN;
 	for (;;) {
-		fds[2].fd = follow_fd();
-		if (poll(fds, 3, fds[2].fd == -1 ? TICK_MS : TELLS_MS) == -1 &&
+		fds[3].fd = follow_fd();
+		if (poll(fds, 4, fds[3].fd == -1 ? TICK_MS : TELLS_MS) == -1 &&
 		    errno != EINTR)
 			break;
 		if (fds[0].revents != 0)
@@ -238,6 +241,7 @@ control_thread(void *arg)
 			serve(client);
 			(void)close(client);
 		}
+		attempts_note();
 		follow_tick();
 	}
 	follow_end();
@@ -335,6 +339,7 @@ static bool
 run_throttle(const jdoc *command, jdoc *answer)
 {
 	struct throttle *throttle = service_get()->throttle;
+	struct store_attempt row;
 	struct in6_addr address;
 	const char *name;
 	size_t len, cleared;
@@ -345,16 +350,17 @@ run_throttle(const jdoc *command, jdoc *answer)
 		return (false);
 	name = word(command, 3, &len);
 	if (word_is(command, 2, "all") && jdoc_count(command) == 3) {
-		cleared = throttle_clear(throttle);
+		cleared = throttle_clear(throttle, &row);
 	} else if (name != NULL && word_is(command, 2, "account")) {
-		cleared = throttle_clear_account(throttle, name, len);
+		cleared = throttle_clear_account(throttle, name, len, &row);
 	} else if (name != NULL && word_is(command, 2, "address")) {
 		if (!client_parse(name, &address))
 			return (refuse(answer, "this is no address"));
-		cleared = throttle_clear_address(throttle, &address);
+		cleared = throttle_clear_address(throttle, &address, &row);
 	} else {
 		return (false);
 	}
+	attempts_tell(&row);
 	return (jdoc_set(answer, "ok", jdoc_new_bool(true)) == 0 &&
 	    jdoc_set(answer, "cleared", jdoc_new_integer((int64_t)cleared)) ==
 		0);

@@ -19,7 +19,7 @@
  * each with "subject" ("account" or "address"), "name", "failures", "wait" in
  * seconds, and "from" where it is about an account from one address alone; and
  * "more", whether there are more than fit. Clearing says in "cleared" how many
- * entries went.
+ * entries went; nodes on the same server are told, and clear theirs.
  */
 #ifndef CORGI_CONTROL_H
 #define CORGI_CONTROL_H

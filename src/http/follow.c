@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "http/attempts.h"
 #include "http/follow.h"
 #include "http/heard.h"
 #include "http/service.h"
@@ -19,6 +20,10 @@
  * one is tried that could not be reached at the start. */
 #define HEARTBEAT_MS 1000
 #define PREPARE_MS   1000
+
+/* How often it is asked at most before others have their turn, while it goes
+ * on telling. */
+#define TURNS_MAX 50
 
 /* What the one control thread of this worker keeps. */
 static struct {
@@ -98,7 +103,7 @@ look(struct store *store)
 }
 
 /*
- * A server tells of every row. It is asked for the rows also when none of this
+ * A server tells of every row of both logs. It is asked for the rows also when none of this
  * node's workers has done so for a while: what came of that is the sign that it
  * can still be heard, and what was told to a connection that is gone is in the
  * log all the same. While it is asked more may be told.
@@ -106,21 +111,26 @@ look(struct store *store)
 static void
 hear(struct store *store)
 {
-	bool news;
-	int fd;
+	bool news, asked;
+	int fd, turns;
 
-	for (;;) {
+	for (turns = 0; turns < TURNS_MAX; turns++) {
 		if (store_listen(store, &fd) != STORE_OK ||
-		    store_heard(store, &news) != STORE_OK)
-			break;
-		if (!news && heard_ago() < HEARTBEAT_MS)
+		    store_heard(store, &news) != STORE_OK) {
+			complain(store_error(store));
+			service_store_settle(&follower.local, STORE_FAILED);
 			return;
-		if (!follow(store))
+		}
+		asked = false;
+		if (news || heard_ago() >= HEARTBEAT_MS) {
+			asked = follow(store);
+			if (follower.local == NULL)
+				return;
+			follower.begun = follower.begun || asked;
+		}
+		if (!attempts_turn(store) && !asked)
 			return;
-		follower.begun = true;
 	}
-	complain(store_error(store));
-	service_store_settle(&follower.local, STORE_FAILED);
 }
 
 bool
@@ -137,6 +147,8 @@ follow_now(void)
 void
 follow_end(void)
 {
+	if (follower.local != NULL && service_get()->on_server)
+		(void)attempts_flush(follower.local);
 	service_store_release(follower.local);
 	follower.local = NULL;
 }
@@ -165,12 +177,15 @@ static void
 purge(struct store *store)
 {
 	const struct service *service = service_get();
-	int64_t now = clock_now(&service->policy.clock), removed;
+	int64_t now = clock_now(&service->policy.clock), removed, more = 0;
 	enum store_result result;
 
 	result = store_purge(store, now,
 	    (now - service->config.refresh_grace) * 1000, PURGE_LIMIT,
 	    &removed);
+	if (result == STORE_OK && service->on_server &&
+	    attempts_purge(store, PURGE_LIMIT, &more) == STORE_OK)
+		removed += more;
 	if (result == STORE_OK && removed >= PURGE_LIMIT)
 		follower.purged_ms = 0;
 	service_store_settle(&follower.local, result);

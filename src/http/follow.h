@@ -1,6 +1,7 @@
 /*
  * follow.h - keep the shared memory up with the store: revocations that others
- * have noted come in, what is over goes out. The control thread of a worker.
+ * have noted and failed logins that they have counted come in, those of this
+ * node go out, what is over is removed. The control thread of a worker.
  */
 #ifndef CORGI_FOLLOW_H
 #define CORGI_FOLLOW_H
@@ -20,7 +21,8 @@ int follow_fd(void);
 /* Follow the log now, changed or not. Whether all of it is in memory. */
 bool follow_now(void);
 
-/* Give back the store handle. */
+/* Tell the other nodes what they have not been told yet, and give back the
+ * store handle. */
 void follow_end(void);
 
 #endif

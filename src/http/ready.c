@@ -4,6 +4,7 @@
 #include <kore/kore.h>
 #include <kore/http.h>
 
+#include "http/attempts.h"
 #include "http/front.h"
 #include "http/heard.h"
 #include "http/job.h"
@@ -44,7 +45,7 @@ handle_ready(struct http_request *req)
 		return (answer(req, asked->result));
 	if (front_draining())
 		return (front_refuse(req, ERR_BUSY));
-	if (!heard_lately())
+	if (!heard_lately() || !attempts_lately())
 		return (front_refuse(req, ERR_STORE));
 	if (last.known && last.pending > 0)
 		return (answer(req, last.result));

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/jdoc.h"
 #include "base/log.h"
+#include "http/attempts.h"
 #include "http/heard.h"
 #include "http/service.h"
 
@@ -163,12 +164,17 @@ load_configuration(void)
 static void
 make_shared(void)
 {
+	uint8_t common[THROTTLE_COMMON_KEY_LEN];
+
 	service.revocations = revocations_new(service.config.revocations);
 	service.throttle = throttle_new(&service.config);
 	if (service.revocations == NULL || service.throttle == NULL ||
-	    heard_init() == -1)
+	    heard_init() == -1 || attempts_init() == -1)
 		refuse_start("no memory to share among the workers "
 			     "(CORGI_REVOCATIONS, CORGI_THROTTLE_ENTRIES)");
+	key_derive(service.key, "corgi.throttle.v1", common, sizeof(common));
+	throttle_share(service.throttle, common);
+	secret_wipe(common, sizeof(common));
 	service.policy.revocations = service.revocations;
 	service.sessions.policy = service.policy;
 	service.sessions.revocations = service.revocations;
@@ -236,6 +242,10 @@ prepare_store(void)
 	if (FLAVOR == CONFIG_DEV)
 		add_demo(store);
 	fill_revocations(store);
+	if (service.on_server && attempts_follow(store) != STORE_OK)
+		log_line(LOG_LEVEL_ERR,
+		    "failed logins of other nodes are not counted: %s",
+		    store_error(store));
 	store_close(store);
 	service.prepared = true;
 }

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "http/attempts.h"
 #include "http/front.h"
 #include "http/service.h"
 #include "http/session_job.h"
@@ -30,6 +31,7 @@ static void finish(struct session_job *);
 static void conclude(struct job *);
 static void release(struct job *);
 static enum throttle_outcome outcome(const struct session_job *);
+static void tell(const struct session_job *, struct store_attempt *);
 static void audit_throttle(const struct session_job *);
 
 struct session_job *
@@ -89,6 +91,13 @@ session_job_admit(struct http_request *req, struct session_job *job,
 	unsigned int wait;
 	bool began;
 
+	if (!attempts_lately()) {
+		job->result = ERR_STORE;
+		session_job_audit(job);
+		(void)session_reply_refuse(req, job, 0);
+		session_job_release(job);
+		return (false);
+	}
 	wait = throttle_admit(service_get()->throttle, name, len,
 	    &job->origin.address, clock_monotonic_ms(), &job->ticket, &began);
 	if (wait == 0)
@@ -238,9 +247,28 @@ static void
 conclude(struct job *base)
 {
 	struct session_job *job = (struct session_job *)base;
+	struct store_attempt row;
 
-	throttle_settle(service_get()->throttle, &job->ticket, outcome(job),
-	    clock_monotonic_ms());
+	if (throttle_settle(service_get()->throttle, &job->ticket, outcome(job),
+		clock_monotonic_ms(), &row))
+		tell(job, &row);
+}
+
+/* The name goes along where there is such an account: what else was typed may
+ * be a password in the wrong place. */
+static void
+tell(const struct session_job *job, struct store_attempt *row)
+{
+	const char *name = job->user.name;
+	size_t len = job->user.id != 0 ? job->user.name_len : 0;
+
+	if (job->claims != NULL)
+		name = claims_subject(job->claims, &len);
+	if (row->has_account && len <= STORE_NAME_MAX) {
+		memcpy(row->name, name, len);
+		row->name_len = len;
+	}
+	attempts_tell(row);
 }
 
 /* Event loop; the request may be gone. A job that was never done takes its

@@ -62,8 +62,8 @@ bool session_job_read(struct http_request *req, struct session_job *job,
 
 /*
  * Ask the throttle before a password is checked for the account of that name
- * (NULL: it is the address alone that counts). False when it has to wait: as
- * above.
+ * (NULL: it is the address alone that counts). False when it has to wait, or
+ * when this node does not know what others have counted: as above.
  */
 bool session_job_admit(struct http_request *req, struct session_job *job,
     const void *name, size_t len) __attribute__((warn_unused_result));

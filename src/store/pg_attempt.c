@@ -37,11 +37,9 @@ static void
 write_row(FILE *out, const struct store_attempt *row)
 {
 	(void)fprintf(out,
-	    "{\"node\":%lld,\"serial\":%lld,\"age\":%lld,\"kind\":%d,"
-	    "\"account_failures\":%lld,\"address_failures\":%lld",
+	    "{\"node\":%lld,\"serial\":%lld,\"age\":%lld,\"kind\":%d",
 	    (long long)row->node, (long long)row->serial,
-	    (long long)row->age_ms, (int)row->kind,
-	    (long long)row->account_failures, (long long)row->address_failures);
+	    (long long)row->age_ms, (int)row->kind);
 	if (row->has_account)
 		write_hex(out, "account", row->account, sizeof(row->account));
 	write_hex(out, "address", row->address, sizeof(row->address));
@@ -121,9 +119,7 @@ read_columns(const PGresult *answer, int row, struct store_attempt *out)
 	out->kind = (enum store_attempt_kind)kind;
 	return (pg_read_blob(
 		    answer, row, 6, out->address, STORE_ADDRESS_LEN, &len) &&
-	    len == STORE_ADDRESS_LEN &&
-	    pg_read_integer(answer, row, 8, &out->account_failures) &&
-	    pg_read_integer(answer, row, 9, &out->address_failures));
+	    len == STORE_ADDRESS_LEN);
 }
 
 /* Page by page: what appears between two of them has a higher number. */

@@ -88,8 +88,6 @@ static const struct pg_migration migrations[] = {
 	"  account bytea CHECK (length(account) = 16)," /* a keyed hash */
 	"  address bytea NOT NULL CHECK (length(address) = 16),"
 	"  name    bytea CHECK (length(name) BETWEEN 1 AND 255),"
-	"  account_failures bigint NOT NULL,"
-	"  address_failures bigint NOT NULL,"
 	"  UNIQUE (node, serial)"
 	");"
 	"INSERT INTO schema_migrations"

@@ -135,19 +135,17 @@ const char *const pg_statement_sql[PG__MAX] = {
 	" pg_advisory_xact_lock(" LOCK_ATTEMPTS "),"
 	" set_config('synchronous_commit', 'off', true)),"
 	" added AS (INSERT INTO attempts (node, serial, at, kind, account,"
-	" address, name, account_failures, address_failures)"
+	" address, name)"
 	" SELECT node, serial, " CLOCK_MS " - age, kind,"
-	" decode(account, 'hex'), decode(address, 'hex'), decode(name, 'hex'),"
-	" account_failures, address_failures"
+	" decode(account, 'hex'), decode(address, 'hex'), decode(name, 'hex')"
 	" FROM locked, json_to_recordset($1::json) AS r (node bigint,"
 	" serial bigint, age bigint, kind bigint, account text, address text,"
-	" name text, account_failures bigint, address_failures bigint)"
+	" name text)"
 	" ORDER BY serial ON CONFLICT DO NOTHING RETURNING number)"
 	" SELECT pg_notify('" CHANNEL_ATTEMPTS "', max(number)::text)"
 	" FROM added",
     [PG_ATTEMPT_EACH] = "SELECT number, node, serial, " CLOCK_MS " - at, kind,"
-			" account, address, name, account_failures,"
-			" address_failures FROM attempts"
+			" account, address, name FROM attempts"
 			" WHERE number > $1 ORDER BY number LIMIT $2",
     [PG_ATTEMPT_MARK] = "SELECT coalesce(max(number), 0) FROM attempts",
     /* The lowest first: the highest number that is left says what has been

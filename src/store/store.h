@@ -162,9 +162,6 @@ struct store_attempt {
 	/* Of an account that there is, to be shown; else 0 bytes. */
 	char name[STORE_NAME_MAX + 1]; /* and a NUL behind */
 	size_t name_len;
-	/* Of a failure: how many the node that appended it counted then. */
-	int64_t account_failures;
-	int64_t address_failures;
 };
 
 enum store_change_kind {

@@ -90,6 +90,31 @@ sess_login(int port, const char *name, const char *password)
 	return (status);
 }
 
+int
+sess_login_from(int port, const char *from, const char *headers,
+    const char *name, const char *password, struct raw_response *out)
+{
+	struct raw_response answer;
+	struct raw *r;
+	char *text, *body;
+	int status = 0;
+
+	memset(&answer, 0, sizeof(answer));
+	body = sess_login_json(name, password);
+	text = sess_text("POST", "/login", NULL, headers, body);
+	r = raw_connect_from(port, from);
+	if (raw_send_text(r, text) && raw_read(r, false, &answer) == RAW_OK)
+		status = answer.status;
+	raw_close(r);
+	free(text);
+	free(body);
+	if (out != NULL)
+		*out = answer;
+	else
+		raw_response_free(&answer);
+	return (status);
+}
+
 bool
 pair_take(const struct raw_response *answer, struct pair *out)
 {

@@ -63,6 +63,11 @@ char *sess_login_json(const char *name, const char *password);
 /* The status of a login; name and password as they stand in JSON. */
 int sess_login(int port, const char *name, const char *password);
 
+/* The same from a loopback address, with header lines (NULL: none). *out (may
+ * be NULL) is released with raw_response_free(). */
+int sess_login_from(int port, const char *from, const char *headers,
+    const char *name, const char *password, struct raw_response *out);
+
 /*
  * Open connections until every worker holds at least one of them: each has been
  * answered once. Ends the test when that cannot be had.

@@ -13,6 +13,7 @@
 #include "check.h"
 #include "database.h"
 #include "http.h"
+#include "nodes.h"
 #include "sess.h"
 #include "suite.h"
 #include "tok.h"
@@ -27,74 +28,11 @@
 /* How long what has to happen may take at most (milliseconds). */
 #define PATIENCE_MS 20000
 
-static void begin(void);
-static void end(void);
-static struct server *start(const char *, const char *, const char *);
-static void start_both(const char *, const char *);
-static void cut_off(void);
-static void connect_again(void);
 static long long refused_after(const char *);
 static int compare(const void *, const void *);
 static bool comes_to(int, const char *, const char *, int, int);
 
-TestSuite(nodes, .init = begin, .fini = end, .timeout = 180);
-
-/* The folder that the database goes with; the nodes, each with a role. */
-static char *folder;
-static char role_a[32], role_b[32];
-static struct server *a, *b;
-
-static void
-begin(void)
-{
-	database_need_server();
-	folder = scratch_new();
-	(void)snprintf(role_a, sizeof(role_a), "e2e_a_%d", (int)getpid());
-	(void)snprintf(role_b, sizeof(role_b), "e2e_b_%d", (int)getpid());
-	database_role(folder, role_a, "pw-a");
-	database_role(folder, role_b, "pw-b");
-}
-
-static void
-end(void)
-{
-	if (folder == NULL)
-		return;
-	scratch_free(folder);
-	database_role_drop(role_a);
-	database_role_drop(role_b);
-}
-
-static struct server *
-start(const char *database, const char *setting, const char *text)
-{
-	const char *env[] = {
-	    "JWT_SECRET_KEY=" TOK_SECRET, database, setting, NULL};
-	struct server_options options;
-
-	memset(&options, 0, sizeof(options));
-	options.environment = env;
-	options.routes = text;
-	options.workers = 2;
-	return (server_start(&options));
-}
-
-/* The first makes the tables, and lets the second use them. */
-static void
-start_both(const char *setting, const char *text)
-{
-	char *one, *other, *sql;
-
-	one = database_setting(folder, role_a, "pw-a", "127.0.0.1", "");
-	other = database_setting(folder, role_b, "pw-b", "127.0.0.1", "");
-	a = start(one, setting, text);
-	sql = text_of("GRANT %s TO %s", role_a, role_b);
-	free(database_query(folder, sql));
-	b = start(other, setting, text);
-	free(sql);
-	free(one);
-	free(other);
-}
+TestSuite(nodes, .init = nodes_begin, .fini = nodes_end, .timeout = 180);
 
 /* Whether a request on a node comes to have this status, and, until then, only
  * the other one. */
@@ -123,13 +61,13 @@ refused_after(const char *token)
 {
 	long long answered;
 
-	cr_assert(
-	    http_get_token(server_port(b), "/protected", token, NULL) == 200);
-	cr_assert(sess_ask(server_port(a), "DELETE", "/logout", token, NULL,
-		      NULL) == 200);
+	cr_assert(http_get_token(
+		      server_port(nodes.b), "/protected", token, NULL) == 200);
+	cr_assert(sess_ask(server_port(nodes.a), "DELETE", "/logout", token,
+		      NULL, NULL) == 200);
 	answered = now_ms();
-	while (
-	    http_get_token(server_port(b), "/protected", token, NULL) != 401) {
+	while (http_get_token(
+		   server_port(nodes.b), "/protected", token, NULL) != 401) {
 		cr_assert(now_ms() - answered < PATIENCE_MS);
 		sleep_ms(1);
 	}
@@ -151,9 +89,9 @@ Test(nodes, a_logout_on_one_is_told_to_the_other_at_once)
 	struct pair pair;
 	int i;
 
-	start_both(NULL, NULL);
+	nodes_start_both(NULL, NULL);
 	for (i = 0; i < LOGOUTS; i++) {
-		pair = pair_demo(server_port(a));
+		pair = pair_demo(server_port(nodes.a));
 		delays[i] = refused_after(pair.access);
 		pair_free(&pair);
 	}
@@ -164,8 +102,8 @@ Test(nodes, a_logout_on_one_is_told_to_the_other_at_once)
 	    delays[LOGOUTS - 1]);
 	cr_expect(delays[LOGOUTS * 9 / 10] < 100, "%lld ms",
 	    delays[LOGOUTS * 9 / 10]);
-	server_stop(a);
-	server_stop(b);
+	server_stop(nodes.a);
+	server_stop(nodes.b);
 }
 
 Test(nodes, a_strict_guard_knows_of_a_logout_without_delay)
@@ -174,62 +112,36 @@ Test(nodes, a_strict_guard_knows_of_a_logout_without_delay)
 	struct pair pair, other;
 	int i;
 
-	start_both("CORGI_DATABASE_SILENCE=3600", text);
-	other = pair_demo(server_port(a));
+	nodes_start_both("CORGI_DATABASE_SILENCE=3600", text);
+	other = pair_demo(server_port(nodes.a));
 	for (i = 0; i < LOGOUTS; i++) {
-		pair = pair_demo(server_port(a));
-		cr_assert(http_get_token(server_port(b), "/protected",
+		pair = pair_demo(server_port(nodes.a));
+		cr_assert(http_get_token(server_port(nodes.b), "/protected",
 			      pair.access, NULL) == 200);
-		cr_assert(sess_ask(server_port(a), "DELETE", "/logout",
+		cr_assert(sess_ask(server_port(nodes.a), "DELETE", "/logout",
 			      pair.access, NULL, NULL) == 200);
-		cr_expect(http_get_token(server_port(b), "/protected",
+		cr_expect(http_get_token(server_port(nodes.b), "/protected",
 			      pair.access, NULL) == 401,
 		    "accepted after logout %d", i);
-		cr_expect(http_get_token(server_port(b), "/protected",
+		cr_expect(http_get_token(server_port(nodes.b), "/protected",
 			      other.access, NULL) == 200);
 		pair_free(&pair);
 	}
-	cut_off();
-	cr_expect(http_get_token(
-		      server_port(b), "/protected", other.access, NULL) == 503,
+	nodes_cut_off();
+	cr_expect(http_get_token(server_port(nodes.b), "/protected",
+		      other.access, NULL) == 503,
 	    "answered without the database");
-	cr_expect(
-	    http_get_token(server_port(b), "/protected", "a.b.c", NULL) == 422);
-	cr_expect(
-	    http_get_token(server_port(b), "/me", other.access, NULL) == 200);
-	connect_again();
-	cr_expect(
-	    comes_to(server_port(b), "/protected", other.access, 200, 503));
+	cr_expect(http_get_token(server_port(nodes.b), "/protected", "a.b.c",
+		      NULL) == 422);
+	cr_expect(http_get_token(
+		      server_port(nodes.b), "/me", other.access, NULL) == 200);
+	nodes_connect_again();
+	cr_expect(comes_to(
+	    server_port(nodes.b), "/protected", other.access, 200, 503));
 	pair_free(&other);
-	server_stop(a);
-	server_stop(b);
+	server_stop(nodes.a);
+	server_stop(nodes.b);
 	free(text);
-}
-
-/* As when the network between the second node and the database is cut. */
-static void
-cut_off(void)
-{
-	char *sql = text_of("ALTER ROLE %s NOLOGIN", role_b);
-
-	/* Not in one transaction: who is ended would be back before it is
-	 * over. */
-	free(database_query(folder, sql));
-	free(sql);
-	sql = text_of("SELECT count(pg_terminate_backend(pid, 5000))"
-		      " FROM pg_stat_activity WHERE usename = '%s'",
-	    role_b);
-	free(database_query(folder, sql));
-	free(sql);
-}
-
-static void
-connect_again(void)
-{
-	char *sql = text_of("ALTER ROLE %s LOGIN", role_b);
-
-	free(database_query(folder, sql));
-	free(sql);
 }
 
 Test(nodes, one_that_is_cut_off_stops_and_never_serves_what_was_revoked)
@@ -239,43 +151,44 @@ Test(nodes, one_that_is_cut_off_stops_and_never_serves_what_was_revoked)
 	struct pair ended, kept;
 	long long began;
 
-	start_both(silence, NULL);
-	ended = pair_demo(server_port(a));
-	kept = pair_demo(server_port(a));
-	cr_assert(http_get_token(
-		      server_port(b), "/protected", ended.access, NULL) == 200);
-	cut_off();
+	nodes_start_both(silence, NULL);
+	ended = pair_demo(server_port(nodes.a));
+	kept = pair_demo(server_port(nodes.a));
+	cr_assert(http_get_token(server_port(nodes.b), "/protected",
+		      ended.access, NULL) == 200);
+	nodes_cut_off();
 	began = now_ms();
-	cr_expect(
-	    comes_to(server_port(b), "/protected", kept.access, 503, 200));
+	cr_expect(comes_to(
+	    server_port(nodes.b), "/protected", kept.access, 503, 200));
 	/* The last word was up to a second and a half old. */
 	cr_expect(now_ms() - began > SILENCE_SECONDS * 1000 - 2500,
 	    "it stopped too soon");
 	cr_expect(now_ms() - began < SILENCE_SECONDS * 1000 + 1500,
 	    "it stopped too late");
 	(void)http_get_token(
-	    server_port(b), "/protected", kept.access, &answer);
+	    server_port(nodes.b), "/protected", kept.access, &answer);
 	cr_expect(raw_header(&answer, "retry-after") != NULL);
 	raw_response_free(&answer);
-	cr_expect(http_get(server_port(b), "/ready", NULL, NULL) == 503);
-	cr_expect(http_get(server_port(b), "/health", NULL, NULL) == 200);
-	cr_expect(
-	    http_get_token(server_port(b), "/protected", "a.b.c", NULL) == 422);
+	cr_expect(http_get(server_port(nodes.b), "/ready", NULL, NULL) == 503);
+	cr_expect(http_get(server_port(nodes.b), "/health", NULL, NULL) == 200);
+	cr_expect(http_get_token(server_port(nodes.b), "/protected", "a.b.c",
+		      NULL) == 422);
 
-	cr_assert(sess_ask(server_port(a), "DELETE", "/logout", ended.access,
-		      NULL, NULL) == 200);
-	cr_expect(http_get_token(
-		      server_port(a), "/protected", kept.access, NULL) == 200);
-	connect_again();
+	cr_assert(sess_ask(server_port(nodes.a), "DELETE", "/logout",
+		      ended.access, NULL, NULL) == 200);
+	cr_expect(http_get_token(server_port(nodes.a), "/protected",
+		      kept.access, NULL) == 200);
+	nodes_connect_again();
+	cr_expect(comes_to(
+	    server_port(nodes.b), "/protected", ended.access, 401, 503));
+	cr_expect(comes_to(
+	    server_port(nodes.b), "/protected", kept.access, 200, 503));
 	cr_expect(
-	    comes_to(server_port(b), "/protected", ended.access, 401, 503));
-	cr_expect(
-	    comes_to(server_port(b), "/protected", kept.access, 200, 503));
-	cr_expect(comes_to(server_port(b), "/ready", kept.access, 200, 503));
+	    comes_to(server_port(nodes.b), "/ready", kept.access, 200, 503));
 	pair_free(&ended);
 	pair_free(&kept);
-	server_stop(a);
-	server_stop(b);
+	server_stop(nodes.a);
+	server_stop(nodes.b);
 	free(silence);
 }
 
@@ -285,26 +198,26 @@ Test(nodes, one_that_may_goes_on_serving_and_catches_up)
 	struct pair ended;
 	long long until;
 
-	start_both("CORGI_DATABASE_SILENCE=0", NULL);
-	ended = pair_demo(server_port(a));
-	cr_assert(http_get_token(
-		      server_port(b), "/protected", ended.access, NULL) == 200);
-	cut_off();
-	cr_assert(sess_ask(server_port(a), "DELETE", "/logout", ended.access,
-		      NULL, NULL) == 200);
+	nodes_start_both("CORGI_DATABASE_SILENCE=0", NULL);
+	ended = pair_demo(server_port(nodes.a));
+	cr_assert(http_get_token(server_port(nodes.b), "/protected",
+		      ended.access, NULL) == 200);
+	nodes_cut_off();
+	cr_assert(sess_ask(server_port(nodes.a), "DELETE", "/logout",
+		      ended.access, NULL, NULL) == 200);
 	until = now_ms() + 3000;
 	while (now_ms() < until) {
-		cr_expect(http_get_token(server_port(b), "/protected",
+		cr_expect(http_get_token(server_port(nodes.b), "/protected",
 			      ended.access, NULL) == 200);
 		sleep_ms(100);
 	}
-	cr_expect(http_get(server_port(b), "/ready", NULL, NULL) == 503);
-	connect_again();
-	cr_expect(
-	    comes_to(server_port(b), "/protected", ended.access, 401, 200));
+	cr_expect(http_get(server_port(nodes.b), "/ready", NULL, NULL) == 503);
+	nodes_connect_again();
+	cr_expect(comes_to(
+	    server_port(nodes.b), "/protected", ended.access, 401, 200));
 	pair_free(&ended);
-	server_stop(a);
-	server_stop(b);
+	server_stop(nodes.a);
+	server_stop(nodes.b);
 }
 
 /* Half of them on each node, all on the wire before the first is answered. */
@@ -316,11 +229,12 @@ Test(nodes, refreshes_of_one_token_on_both_leave_one_successor)
 	char *text, *count;
 	int i;
 
-	start_both("CORGI_REFRESH_GRACE=300", NULL);
-	first = pair_demo(server_port(a));
+	nodes_start_both("CORGI_REFRESH_GRACE=300", NULL);
+	first = pair_demo(server_port(nodes.a));
 	text = sess_text("POST", "/refresh", first.refresh, NULL, NULL);
 	for (i = 0; i < CONCURRENT; i++)
-		connections[i] = raw_connect(server_port(i % 2 ? a : b));
+		connections[i] =
+		    raw_connect(server_port(i % 2 ? nodes.a : nodes.b));
 	for (i = 0; i < CONCURRENT; i++)
 		cr_expect(raw_send_text(connections[i], text));
 	for (i = 0; i < CONCURRENT; i++) {
@@ -333,17 +247,17 @@ Test(nodes, refreshes_of_one_token_on_both_leave_one_successor)
 		cr_expect_str_eq(pairs[i].refresh, pairs[0].refresh);
 	}
 	for (i = 0; i < CONCURRENT; i++) {
-		cr_expect(http_get_token(server_port(i % 2 ? b : a),
+		cr_expect(http_get_token(server_port(i % 2 ? nodes.b : nodes.a),
 			      "/protected", pairs[i].access, NULL) == 200);
 		pair_free(&pairs[i]);
 	}
-	count = database_query(folder,
+	count = database_query(nodes.folder,
 	    "SELECT count(*) || ' ' || (SELECT count(*) FROM corgi.rotations)"
 	    " FROM corgi.sessions");
 	cr_expect_str_eq(count, "1 1");
 	free(count);
 	free(text);
 	pair_free(&first);
-	server_stop(a);
-	server_stop(b);
+	server_stop(nodes.a);
+	server_stop(nodes.b);
 }

@@ -19,8 +19,6 @@
 TestSuite(throttle, .timeout = 120);
 
 static struct server *start(const char *, const char *, const char *);
-static int login_from(const struct server *, const char *, const char *,
-    const char *, const char *, struct raw_response *);
 static int fail_until(const struct server *, const char *, int);
 
 /* Two workers, three settings. */
@@ -35,32 +33,6 @@ start(const char *account, const char *address, const char *more)
 	options.environment = env;
 	options.workers = 2;
 	return (server_start(&options));
-}
-
-/* Log in from a loopback address, with header lines (NULL: none). */
-static int
-login_from(const struct server *s, const char *from, const char *headers,
-    const char *name, const char *password, struct raw_response *out)
-{
-	struct raw_response answer;
-	struct raw *r;
-	char *text, *body;
-	int status = 0;
-
-	memset(&answer, 0, sizeof(answer));
-	body = sess_login_json(name, password);
-	text = sess_text("POST", "/login", NULL, headers, body);
-	r = raw_connect_from(server_port(s), from);
-	if (raw_send_text(r, text) && raw_read(r, false, &answer) == RAW_OK)
-		status = answer.status;
-	raw_close(r);
-	free(text);
-	free(body);
-	if (out != NULL)
-		*out = answer;
-	else
-		raw_response_free(&answer);
-	return (status);
 }
 
 /* Log in wrongly, at most so often, until that is throttled; how many were
@@ -88,9 +60,10 @@ Test(throttle, one_more_failure_than_allowed_is_429_whatever_the_password)
 	int port = server_port(s);
 
 	cr_expect(fail_until(s, DEMO_USER, 20) == 4);
-	(void)login_from(s, "127.0.0.1", NULL, DEMO_USER, "wrong", &wrong);
-	(void)login_from(
-	    s, "127.0.0.1", NULL, DEMO_USER, DEMO_PASSWORD, &right);
+	(void)sess_login_from(
+	    server_port(s), "127.0.0.1", NULL, DEMO_USER, "wrong", &wrong);
+	(void)sess_login_from(server_port(s), "127.0.0.1", NULL, DEMO_USER,
+	    DEMO_PASSWORD, &right);
 	check_member("wrong", &wrong, 429, "error", TOO_MANY);
 	check_member("right", &right, 429, "error", TOO_MANY);
 	cr_expect_str_eq(wrong.body, right.body);
@@ -101,7 +74,8 @@ Test(throttle, one_more_failure_than_allowed_is_429_whatever_the_password)
 
 	/* A name that does not exist is throttled like one that does. */
 	cr_expect(fail_until(s, "nobody", 20) == 4);
-	(void)login_from(s, "127.0.0.1", NULL, "nobody", "wrong", &unknown);
+	(void)sess_login_from(
+	    server_port(s), "127.0.0.1", NULL, "nobody", "wrong", &unknown);
 	cr_expect_str_eq(unknown.body, wrong.body);
 	cr_expect(unknown.status == 429);
 
@@ -120,7 +94,8 @@ Test(throttle, rfc6750_says_it_as_a_problem)
 	struct raw_response answer;
 
 	cr_expect(fail_until(s, DEMO_USER, 5) == 1);
-	(void)login_from(s, "127.0.0.1", NULL, DEMO_USER, "wrong", &answer);
+	(void)sess_login_from(
+	    server_port(s), "127.0.0.1", NULL, DEMO_USER, "wrong", &answer);
 	check_problem("throttled", &answer, 429, TOO_MANY, NULL);
 	cr_expect(raw_header(&answer, "retry-after") != NULL);
 	raw_response_free(&answer);
@@ -183,17 +158,17 @@ Test(throttle, owner_gets_in_from_an_address_known_to_the_account)
 	    start("CORGI_THROTTLE_ACCOUNT=3", "CORGI_THROTTLE_ADDRESS=0", NULL);
 	int n;
 
-	cr_expect(login_from(s, "127.0.0.9", NULL, DEMO_USER, DEMO_PASSWORD,
-		      NULL) == 200);
+	cr_expect(sess_login_from(server_port(s), "127.0.0.9", NULL, DEMO_USER,
+		      DEMO_PASSWORD, NULL) == 200);
 	for (n = 0; n < 3; n++)
-		cr_expect(login_from(s, "127.0.0.7", NULL, DEMO_USER, "wrong",
-			      NULL) == 401);
-	cr_expect(login_from(s, "127.0.0.7", NULL, DEMO_USER, DEMO_PASSWORD,
-		      NULL) == 429);
-	cr_expect(login_from(s, "127.0.0.8", NULL, DEMO_USER, DEMO_PASSWORD,
-		      NULL) == 429);
-	cr_expect(login_from(s, "127.0.0.9", NULL, DEMO_USER, DEMO_PASSWORD,
-		      NULL) == 200);
+		cr_expect(sess_login_from(server_port(s), "127.0.0.7", NULL,
+			      DEMO_USER, "wrong", NULL) == 401);
+	cr_expect(sess_login_from(server_port(s), "127.0.0.7", NULL, DEMO_USER,
+		      DEMO_PASSWORD, NULL) == 429);
+	cr_expect(sess_login_from(server_port(s), "127.0.0.8", NULL, DEMO_USER,
+		      DEMO_PASSWORD, NULL) == 429);
+	cr_expect(sess_login_from(server_port(s), "127.0.0.9", NULL, DEMO_USER,
+		      DEMO_PASSWORD, NULL) == 200);
 	server_stop(s);
 }
 
@@ -207,13 +182,14 @@ Test(throttle, address_is_throttled_over_all_names_and_others_are_not)
 
 	for (n = 0; n < 10 && status != 429; n++) {
 		(void)snprintf(name, sizeof(name), "name-%d", n);
-		status = login_from(s, "127.0.0.3", NULL, name, "guess", NULL);
+		status = sess_login_from(
+		    server_port(s), "127.0.0.3", NULL, name, "guess", NULL);
 	}
 	cr_expect(status == 429 && n == 6, "%d after %d", status, n);
-	cr_expect(login_from(s, "127.0.0.3", NULL, DEMO_USER, DEMO_PASSWORD,
-		      NULL) == 429);
-	cr_expect(login_from(s, "127.0.0.4", NULL, DEMO_USER, DEMO_PASSWORD,
-		      NULL) == 200);
+	cr_expect(sess_login_from(server_port(s), "127.0.0.3", NULL, DEMO_USER,
+		      DEMO_PASSWORD, NULL) == 429);
+	cr_expect(sess_login_from(server_port(s), "127.0.0.4", NULL, DEMO_USER,
+		      DEMO_PASSWORD, NULL) == 200);
 	server_stop(s);
 }
 
@@ -228,20 +204,21 @@ Test(throttle, address_is_the_clients_behind_a_trusted_proxy_alone)
 	int n;
 
 	for (n = 0; n < 2; n++)
-		cr_expect(login_from(s, "127.0.0.2", guesser, DEMO_USER,
-			      "wrong", NULL) == 401);
-	cr_expect(login_from(s, "127.0.0.2", guesser, DEMO_USER, DEMO_PASSWORD,
-		      NULL) == 429);
-	cr_expect(login_from(s, "127.0.0.2", other, DEMO_USER, DEMO_PASSWORD,
-		      NULL) == 200);
-	/* No proxy: the header is the client's own invention. */
-	cr_expect(login_from(s, "127.0.0.5", guesser, DEMO_USER, DEMO_PASSWORD,
-		      NULL) == 200);
-	for (n = 0; n < 2; n++)
-		cr_expect(login_from(s, "127.0.0.5", n == 0 ? guesser : other,
+		cr_expect(sess_login_from(server_port(s), "127.0.0.2", guesser,
 			      DEMO_USER, "wrong", NULL) == 401);
-	cr_expect(login_from(s, "127.0.0.5", other, DEMO_USER, DEMO_PASSWORD,
-		      NULL) == 429);
+	cr_expect(sess_login_from(server_port(s), "127.0.0.2", guesser,
+		      DEMO_USER, DEMO_PASSWORD, NULL) == 429);
+	cr_expect(sess_login_from(server_port(s), "127.0.0.2", other, DEMO_USER,
+		      DEMO_PASSWORD, NULL) == 200);
+	/* No proxy: the header is the client's own invention. */
+	cr_expect(sess_login_from(server_port(s), "127.0.0.5", guesser,
+		      DEMO_USER, DEMO_PASSWORD, NULL) == 200);
+	for (n = 0; n < 2; n++)
+		cr_expect(sess_login_from(server_port(s), "127.0.0.5",
+			      n == 0 ? guesser : other, DEMO_USER, "wrong",
+			      NULL) == 401);
+	cr_expect(sess_login_from(server_port(s), "127.0.0.5", other, DEMO_USER,
+		      DEMO_PASSWORD, NULL) == 429);
 	server_stop(s);
 }
 
@@ -295,8 +272,8 @@ Test(throttle, registrations_count_for_the_address)
 		    "%d: %d", n, status);
 		free(body);
 	}
-	cr_expect(login_from(s, "127.0.0.6", NULL, "dog-1", "a-quiet-orbit",
-		      NULL) == 200);
+	cr_expect(sess_login_from(server_port(s), "127.0.0.6", NULL, "dog-1",
+		      "a-quiet-orbit", NULL) == 200);
 	server_stop(s);
 }
 
@@ -404,4 +381,27 @@ Test(throttle, corgictl_shows_and_clears_the_counts)
 	cr_expect(sess_ctl(s, NULL, "throttle", "clear", "--all", NULL) == 0);
 	cr_expect(sess_login(port, "nobody", "wrong") == 401);
 	server_stop(s);
+}
+
+/* Each has counts of its own: a failed login is not worth a write to the disk.
+ * With a server they count together, see test_nodes_throttle.c. */
+Test(throttle, services_on_one_folder_count_each_for_itself)
+{
+	const char *env[] = {"JWT_SECRET_KEY=" TOK_SECRET,
+	    "CORGI_THROTTLE_ACCOUNT=2", "CORGI_THROTTLE_SECONDS=3600", NULL};
+	struct server_options options = {.environment = env};
+	struct server *one, *other;
+	char *folder = scratch_new();
+
+	options.data_dir = folder;
+	one = server_start(&options);
+	other = server_start(&options);
+	cr_expect(fail_until(one, DEMO_USER, 10) == 2);
+	cr_expect(
+	    sess_login(server_port(one), DEMO_USER, DEMO_PASSWORD) == 429);
+	cr_expect(
+	    sess_login(server_port(other), DEMO_USER, DEMO_PASSWORD) == 200);
+	server_stop(one);
+	server_stop(other);
+	scratch_free(folder);
 }

@@ -102,7 +102,7 @@ Test(throttle, a_wait_begins_when_the_failure_is_known)
 	fail_times("cosmo", EVIL, LIMIT - 1);
 	cr_assert_eq(admit("cosmo", EVIL, &ticket), 0);
 	now += 700;
-	throttle_settle(throttle, &ticket, THROTTLE_FAILED, now);
+	throttle_settle(throttle, &ticket, THROTTLE_FAILED, now, NULL);
 	now += 999;
 	cr_expect_eq(wait_for("cosmo", EVIL), 1);
 	now += 1;
@@ -145,7 +145,7 @@ Test(throttle, an_undecided_attempt_after_a_wait_begins_no_other)
 	cr_assert_eq(admit("cosmo", EVIL, &ticket), 0);
 	cr_expect_eq(wait_for("cosmo", EVIL), 2, "while it is not known");
 	now += 50;
-	throttle_settle(throttle, &ticket, THROTTLE_UNDECIDED, now);
+	throttle_settle(throttle, &ticket, THROTTLE_UNDECIDED, now, NULL);
 	cr_expect_eq(wait_for("cosmo", EVIL), 0);
 	cr_expect_eq(fail("cosmo", EVIL), 0);
 	cr_expect_eq(wait_for("cosmo", EVIL), 2);
@@ -159,9 +159,9 @@ Test(throttle, an_undecided_attempt_does_not_end_the_wait_of_another)
 	cr_assert_eq(admit("cosmo", EVIL, &first), 0);
 	now += 10;
 	cr_assert_eq(admit("cosmo", EVIL, &second), 0);
-	throttle_settle(throttle, &second, THROTTLE_FAILED, now);
+	throttle_settle(throttle, &second, THROTTLE_FAILED, now, NULL);
 	cr_expect_eq(wait_for("cosmo", EVIL), 1);
-	throttle_settle(throttle, &first, THROTTLE_UNDECIDED, now);
+	throttle_settle(throttle, &first, THROTTLE_UNDECIDED, now, NULL);
 	cr_expect_eq(list_all().entries[0].failures, LIMIT - 1);
 	fail_times("cosmo", EVIL, 1);
 	cr_expect_eq(wait_for("cosmo", EVIL), 1);
@@ -173,15 +173,15 @@ Test(throttle, a_ticket_counts_once)
 
 	fail_times("cosmo", EVIL, LIMIT - 1);
 	cr_assert_eq(admit("cosmo", EVIL, &ticket), 0);
-	throttle_settle(throttle, &ticket, THROTTLE_UNDECIDED, now);
-	throttle_settle(throttle, &ticket, THROTTLE_UNDECIDED, now);
-	throttle_settle(throttle, &ticket, THROTTLE_GOOD, now);
+	throttle_settle(throttle, &ticket, THROTTLE_UNDECIDED, now, NULL);
+	throttle_settle(throttle, &ticket, THROTTLE_UNDECIDED, now, NULL);
+	throttle_settle(throttle, &ticket, THROTTLE_GOOD, now, NULL);
 	fail_times("cosmo", EVIL, 1);
 	cr_expect_eq(admit("cosmo", EVIL, &ticket), 1);
-	throttle_settle(throttle, &ticket, THROTTLE_GOOD, now);
+	throttle_settle(throttle, &ticket, THROTTLE_GOOD, now, NULL);
 	cr_expect_eq(wait_for("cosmo", EVIL), 1);
 	memset(&ticket, 0, sizeof(ticket));
-	throttle_settle(throttle, &ticket, THROTTLE_GOOD, now);
+	throttle_settle(throttle, &ticket, THROTTLE_GOOD, now, NULL);
 }
 
 /* One attempt at the same time as all others; whether it was let through. */
@@ -216,7 +216,8 @@ race_of(void)
 		through += came != NULL;
 	}
 	for (i = 0; i < RACERS; i++)
-		throttle_settle(throttle, &tickets[i], THROTTLE_FAILED, now);
+		throttle_settle(
+		    throttle, &tickets[i], THROTTLE_FAILED, now, NULL);
 	(void)pthread_barrier_destroy(&start);
 	return (through);
 }
@@ -464,7 +465,7 @@ Test(throttle, the_first_refusal_of_a_wait_says_so)
 			    0);
 			cr_expect_not(began);
 			throttle_settle(
-			    throttle, &ticket, THROTTLE_FAILED, now);
+			    throttle, &ticket, THROTTLE_FAILED, now, NULL);
 		}
 		for (i = 0; i < 3; i++) {
 			cr_expect_neq(throttle_admit(throttle, "cosmo", 5,

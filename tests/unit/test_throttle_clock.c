@@ -50,12 +50,12 @@ Test(throttle_clock, an_older_look_at_the_clock_is_no_reason_to_wait)
 	cr_assert_eq(admit(t, "cosmo", NOW, &first), 0);
 	cr_expect_eq(
 	    admit(t, "laika", NOW - 1, &second), 0, "of the same address");
-	throttle_settle(t, &first, THROTTLE_GOOD, NOW + 5);
-	throttle_settle(t, &second, THROTTLE_GOOD, NOW + 6);
+	throttle_settle(t, &first, THROTTLE_GOOD, NOW + 5, NULL);
+	throttle_settle(t, &second, THROTTLE_GOOD, NOW + 6, NULL);
 	/* The address is known now, and the good login was at NOW + 5. */
 	cr_expect_eq(
 	    admit(t, "cosmo", NOW + 4, &first), 0, "of the same account");
-	throttle_settle(t, &first, THROTTLE_UNDECIDED, NOW + 7);
+	throttle_settle(t, &first, THROTTLE_UNDECIDED, NOW + 7, NULL);
 	throttle_free(t);
 }
 
@@ -67,7 +67,7 @@ Test(throttle_clock, a_wait_holds_for_an_older_look_at_the_clock)
 
 	for (i = 0; i < ACCOUNT; i++) {
 		cr_assert_eq(admit(t, "cosmo", NOW, &ticket), 0);
-		throttle_settle(t, &ticket, THROTTLE_FAILED, NOW);
+		throttle_settle(t, &ticket, THROTTLE_FAILED, NOW, NULL);
 	}
 	cr_expect_gt(admit(t, "cosmo", NOW, &ticket), 0);
 	cr_expect_gt(admit(t, "cosmo", NOW - 1, &ticket), 0);

@@ -100,7 +100,7 @@ Test(throttle_table, names_are_listed_escaped_and_cut)
 	cr_assert_eq(listed.count, 1);
 	cr_expect_str_eq(
 	    listed.entries[0].text, "a\\x0d\\x0a\\x1b[31m\\xc3\\xa4");
-	cr_expect_eq(throttle_clear(throttle), 1);
+	cr_expect_eq(throttle_clear(throttle, NULL), 1);
 	memset(name, '\n', sizeof(name) - 1);
 	name[sizeof(name) - 1] = '\0';
 	fail_times(name, EVIL, 1);
@@ -120,15 +120,15 @@ Test(throttle_table, an_account_is_cleared_with_its_pairs)
 	fail_times("cosmo", EVIL, LIMIT);
 	fail_times("nova", EVIL, LIMIT);
 	cr_expect_eq(list_all().count, 3);
-	cr_expect_eq(throttle_clear_account(throttle, "cosm", 4), 0);
+	cr_expect_eq(throttle_clear_account(throttle, "cosm", 4, NULL), 0);
 	cr_expect_eq(list_all().count, 3);
 
-	cr_expect_eq(throttle_clear_account(throttle, "cosmo", 5), 2);
+	cr_expect_eq(throttle_clear_account(throttle, "cosmo", 5, NULL), 2);
 	cr_expect_eq(list_all().count, 1);
 	cr_expect_eq(wait_for("cosmo", HOME), 0);
 	cr_expect_eq(wait_for("cosmo", EVIL), 0);
 	cr_expect_eq(wait_for("nova", EVIL), 1);
-	cr_expect_eq(throttle_clear_account(throttle, "cosmo", 5), 0);
+	cr_expect_eq(throttle_clear_account(throttle, "cosmo", 5, NULL), 0);
 
 	/* Known addresses are still known. */
 	fail_times("cosmo", EVIL, LIMIT);
@@ -145,13 +145,13 @@ Test(throttle_table, an_address_is_cleared_alone)
 	throttle_renew();
 	fail_times("a", "2001:db8:1:2::1", 3);
 	fail_times("b", HOME, 3);
-	cr_expect_eq(throttle_clear_address(throttle, &address), 1);
-	cr_expect_eq(throttle_clear_address(throttle, &address), 0);
+	cr_expect_eq(throttle_clear_address(throttle, &address, NULL), 1);
+	cr_expect_eq(throttle_clear_address(throttle, &address, NULL), 0);
 	cr_expect_eq(wait_for("c", "2001:db8:1:2::9"), 0);
 	cr_expect_eq(wait_for("c", HOME), 1);
 	expect_listed("a", "", THROTTLE_ACCOUNT, 3);
 	address = address_of(HOME);
-	cr_expect_eq(throttle_clear_address(throttle, &address), 1);
+	cr_expect_eq(throttle_clear_address(throttle, &address, NULL), 1);
 	cr_expect_eq(wait_for("c", HOME), 0);
 }
 
@@ -162,8 +162,8 @@ Test(throttle_table, all_is_cleared_but_what_is_known)
 	cr_expect_eq(succeed("cosmo", HOME), 0);
 	fail_times("cosmo", HOME, LIMIT);
 	fail_times("cosmo", EVIL, LIMIT);
-	cr_expect_eq(throttle_clear(throttle), 4);
-	cr_expect_eq(throttle_clear(throttle), 0);
+	cr_expect_eq(throttle_clear(throttle, NULL), 4);
+	cr_expect_eq(throttle_clear(throttle, NULL), 0);
 	cr_expect_eq(list_all().count, 0);
 	cr_expect_eq(wait_for("cosmo", HOME), 0);
 	fail_times("cosmo", EVIL, LIMIT);
@@ -178,10 +178,10 @@ Test(throttle_table, what_is_settled_after_a_clearing_does_no_harm)
 	cr_assert_eq(admit("a", EVIL, &failed), 0);
 	cr_assert_eq(admit("b", EVIL, &undecided), 0);
 	cr_assert_eq(admit("c", EVIL, &good), 0);
-	cr_expect_eq(throttle_clear(throttle), 3);
-	throttle_settle(throttle, &failed, THROTTLE_FAILED, now);
-	throttle_settle(throttle, &undecided, THROTTLE_UNDECIDED, now);
-	throttle_settle(throttle, &good, THROTTLE_GOOD, now);
+	cr_expect_eq(throttle_clear(throttle, NULL), 3);
+	throttle_settle(throttle, &failed, THROTTLE_FAILED, now, NULL);
+	throttle_settle(throttle, &undecided, THROTTLE_UNDECIDED, now, NULL);
+	throttle_settle(throttle, &good, THROTTLE_GOOD, now, NULL);
 	cr_expect_eq(list_all().count, 0);
 }
 
@@ -237,7 +237,7 @@ Test(throttle_table, a_flood_of_names_neither_grows_nor_drives_out_failures)
 	fail_times("cosmo", EVIL, LIMIT);
 	cr_expect_neq(wait_for("cosmo", EVIL), 0);
 	cr_expect_eq(wait_for("cosmo", HOME), 0, "still known");
-	throttle_clear(throttle);
+	throttle_clear(throttle, NULL);
 	cr_expect_eq(listed_count(), 0);
 }
 
@@ -276,7 +276,7 @@ admit_n(const void *name, size_t len)
 
 	wait =
 	    throttle_admit(throttle, name, len, &address, now, &ticket, NULL);
-	throttle_settle(throttle, &ticket, THROTTLE_FAILED, now);
+	throttle_settle(throttle, &ticket, THROTTLE_FAILED, now, NULL);
 	return (wait);
 }
 
@@ -301,8 +301,8 @@ Test(throttle_table, names_of_any_length_and_content_are_told_apart)
 	name[size - 1] = 'm';
 	cr_expect_eq(admit_n(name, size), 0);
 	name[size - 1] = 'n';
-	cr_expect_eq(throttle_clear_account(throttle, name, size), 1);
-	cr_expect_eq(throttle_clear_account(throttle, "a\0b", 3), 1);
+	cr_expect_eq(throttle_clear_account(throttle, name, size, NULL), 1);
+	cr_expect_eq(throttle_clear_account(throttle, "a\0b", 3, NULL), 1);
 	cr_expect_eq(admit_n(name, size), 0);
 	cr_expect_eq(admit_n("a\0b", 3), 0);
 	free(name);
@@ -354,7 +354,7 @@ start_clearing(int tell)
 	if (child != 0)
 		return (child);
 	for (;;) {
-		(void)throttle_clear_address(throttle, &in6addr_any);
+		(void)throttle_clear_address(throttle, &in6addr_any, NULL);
 		if (tell != -1 && write(tell, "x", 1) == 1)
 			tell = -1;
 	}
@@ -380,6 +380,6 @@ Test(throttle_table, who_is_killed_while_he_holds_the_lock_stops_nobody)
 		cr_expect_eq(fail("nova", HOME), i < LIMIT ? 0 : 1);
 	}
 	expect_listed("nova", "", THROTTLE_ACCOUNT, LIMIT);
-	cr_expect_eq(throttle_clear(throttle), 2);
+	cr_expect_eq(throttle_clear(throttle, NULL), 2);
 	cr_expect_eq(wait_for("cosmo", EVIL), 0);
 }

@@ -94,7 +94,7 @@ attempt(const char *name, const char *from, enum throttle_outcome outcome)
 	unsigned int wait;
 
 	wait = admit(name, from, &ticket);
-	throttle_settle(throttle, &ticket, outcome, now);
+	throttle_settle(throttle, &ticket, outcome, now, NULL);
 	cr_expect_not(ticket.charged);
 	return (wait);
 }

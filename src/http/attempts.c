@@ -1,0 +1,234 @@
+#include <sys/eventfd.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/shared.h"
+#include "http/attempts.h"
+#include "http/service.h"
+
+/* Most rows that wait to be appended: those of some seconds of hashing. */
+#define WAITING_MAX 512
+
+/* How often the log is looked at although nothing was told of it. */
+#define HEARTBEAT_MS 1000
+
+/* How often the same trouble is logged. */
+#define COMPLAIN_MS 60000
+
+/* In shared memory. */
+struct followed {
+	_Atomic int64_t ms; /* all rows until then are counted; 0: never */
+};
+
+static struct followed *followed;
+
+/* The rows of this worker that wait: a ring. */
+static struct {
+	pthread_mutex_t lock; /* guards all below; held for a moment only */
+	struct {
+		struct store_attempt row;
+		int64_t ms; /* when it happened */
+	} rows[WAITING_MAX];
+	size_t first;
+	size_t count;
+	uint64_t dropped;
+} waiting = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static int wake_fd = -1;
+
+static size_t peek(struct store_attempt *);
+static void drop(size_t);
+static int64_t ago(void);
+static void complain(const char *, const char *);
+
+int
+attempts_init(void)
+{
+	followed = shared_alloc(sizeof(*followed));
+	return (followed == NULL ? -1 : 0);
+}
+
+int
+attempts_start(void)
+{
+	wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	return (wake_fd == -1 ? -1 : 0);
+}
+
+int
+attempts_fd(void)
+{
+	return (wake_fd);
+}
+
+void
+attempts_tell(const struct store_attempt *row)
+{
+	const uint64_t one = 1;
+	size_t at;
+
+	if (!service_get()->on_server)
+		return;
+	(void)pthread_mutex_lock(&waiting.lock);
+	if (waiting.count < WAITING_MAX) {
+		at = (waiting.first + waiting.count++) % WAITING_MAX;
+		waiting.rows[at].row = *row;
+		waiting.rows[at].ms = clock_monotonic_ms();
+	} else {
+		waiting.dropped++;
+	}
+	(void)pthread_mutex_unlock(&waiting.lock);
+	/* Only fails when the counter is full: then it is readable. */
+	if (write(wake_fd, &one, sizeof(one)) == -1)
+		return;
+}
+
+void
+attempts_note(void)
+{
+	uint64_t count;
+
+	/* Only fails when there is nothing to read. */
+	if (read(wake_fd, &count, sizeof(count)) == -1)
+		return;
+}
+
+/* Copy the rows that wait longest; how many. */
+static size_t
+peek(struct store_attempt *rows)
+{
+	int64_t now = clock_monotonic_ms();
+	size_t i, at, count;
+
+	(void)pthread_mutex_lock(&waiting.lock);
+	count = waiting.count < STORE_ATTEMPTS_MAX ? waiting.count
+						   : STORE_ATTEMPTS_MAX;
+	for (i = 0; i < count; i++) {
+		at = (waiting.first + i) % WAITING_MAX;
+		rows[i] = waiting.rows[at].row;
+		rows[i].age_ms = now - waiting.rows[at].ms;
+	}
+	(void)pthread_mutex_unlock(&waiting.lock);
+	return (count);
+}
+
+static void
+drop(size_t count)
+{
+	uint64_t dropped;
+
+	(void)pthread_mutex_lock(&waiting.lock);
+	waiting.first = (waiting.first + count) % WAITING_MAX;
+	waiting.count -= count;
+	dropped = waiting.dropped;
+	waiting.dropped = 0;
+	(void)pthread_mutex_unlock(&waiting.lock);
+	if (dropped > 0)
+		log_line(LOG_LEVEL_WARNING,
+		    "%llu failed logins count on this node alone: the "
+		    "database did not take them in time",
+		    (unsigned long long)dropped);
+}
+
+/* What the store does not take now waits: it is there once in the end. */
+bool
+attempts_flush(struct store *store)
+{
+	struct store_attempt rows[STORE_ATTEMPTS_MAX];
+	bool asked = false;
+	size_t count;
+
+	while ((count = peek(rows)) > 0) {
+		if (store_attempt_add(store, rows, count) != STORE_OK) {
+			complain(
+			    "are not told to other nodes", store_error(store));
+			break;
+		}
+		drop(count);
+		asked = true;
+	}
+	return (asked);
+}
+
+bool
+attempts_turn(struct store *store)
+{
+	enum store_result result;
+	int64_t told;
+	bool asked;
+
+	asked = attempts_flush(store);
+	if (store_attempt_told(store, &told) != STORE_OK)
+		return (asked);
+	if (told <= throttle_position(service_get()->throttle) &&
+	    ago() < HEARTBEAT_MS)
+		return (asked);
+	result = attempts_follow(store);
+	if (result == STORE_OK)
+		return (true);
+	complain("of other nodes are not counted", store_error(store));
+	return (asked);
+}
+
+/* The time is taken before the question: the answer may be as old as that. */
+enum store_result
+attempts_follow(struct store *store)
+{
+	int64_t now = clock_monotonic_ms(), boot = clock_boot_ms();
+	enum store_result result;
+
+	result = throttle_follow(service_get()->throttle, store, now);
+	/* A server that answers, but not that, is there: a right is missing,
+	 * say. Nobody is refused because of it. */
+	if (result != STORE_FAILED && result != STORE_BUSY)
+		atomic_store(&followed->ms, boot);
+	return (result);
+}
+
+enum store_result
+attempts_purge(struct store *store, int limit, int64_t *removed)
+{
+	return (store_attempt_purge(store,
+	    throttle_keep_ms(service_get()->throttle), THROTTLE_ROWS_MAX, limit,
+	    removed));
+}
+
+static int64_t
+ago(void)
+{
+	int64_t ms = atomic_load(&followed->ms);
+
+	return (ms == 0 ? INT64_MAX : clock_boot_ms() - ms);
+}
+
+bool
+attempts_lately(void)
+{
+	const struct service *service = service_get();
+	int64_t limit = service->config.database_silence;
+
+	if (!service->on_server)
+		return (true);
+	if (limit == 0)
+		return (atomic_load(&followed->ms) != 0);
+	return (ago() <= limit * 1000);
+}
+
+static void
+complain(const char *what, const char *trouble)
+{
+	static int64_t complained_ms;
+	int64_t now = clock_monotonic_ms();
+
+	if (complained_ms != 0 && now - complained_ms < COMPLAIN_MS)
+		return;
+	complained_ms = now;
+	log_line(LOG_LEVEL_ERR, "failed logins %s: %s", what, trouble);
+}

@@ -1,0 +1,117 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <criterion/criterion.h>
+
+#include "database.h"
+#include "nodes.h"
+#include "sess.h"
+#include "tok.h"
+
+struct nodes nodes;
+
+static const char *const passwords[] = {"pw-a", "pw-b"};
+
+void
+nodes_begin(void)
+{
+	int i;
+
+	database_need_server();
+	nodes.folder = scratch_new();
+	for (i = 0; i < 2; i++) {
+		(void)snprintf(nodes.roles[i], sizeof(nodes.roles[i]),
+		    "e2e_%c_%d", 'a' + i, (int)getpid());
+		database_role(nodes.folder, nodes.roles[i], passwords[i]);
+	}
+}
+
+void
+nodes_end(void)
+{
+	if (nodes.folder == NULL)
+		return;
+	scratch_free(nodes.folder);
+	database_role_drop(nodes.roles[0]);
+	database_role_drop(nodes.roles[1]);
+}
+
+struct server *
+nodes_start(int which, const char *const *settings, const char *routes)
+{
+	char *database = database_setting(nodes.folder, nodes.roles[which],
+	    passwords[which], "127.0.0.1", "");
+	const char *env[7] = {"JWT_SECRET_KEY=" TOK_SECRET, database};
+	size_t n;
+	struct server_options options;
+	struct server *server;
+	char *sql;
+
+	for (n = 0; settings != NULL && settings[n] != NULL; n++)
+		env[2 + n] = settings[n];
+	memset(&options, 0, sizeof(options));
+	options.environment = env;
+	options.routes = routes;
+	options.workers = 2;
+	server = server_start(&options);
+	if (which == 0) {
+		sql = text_of("GRANT %s TO %s", nodes.roles[0], nodes.roles[1]);
+		free(database_query(nodes.folder, sql));
+		free(sql);
+	}
+	free(database);
+	return (server);
+}
+
+void
+nodes_start_both(const char *setting, const char *routes)
+{
+	const char *const settings[] = {setting, NULL};
+
+	nodes.a = nodes_start(0, settings, routes);
+	nodes.b = nodes_start(1, settings, routes);
+}
+
+void
+nodes_add_account(const char *name, const char *password)
+{
+	const char *argv[] = {corgi_ctl(), "user", "add", name, NULL};
+	char *folder = text_of("CORGI_DATA_DIR=%s", nodes.folder);
+	char *database =
+	    text_of("CORGI_DATABASE=%s", database_of(nodes.folder));
+	const char *env[] = {"PATH=/usr/bin:/bin", folder, database, NULL};
+	struct run_result r;
+
+	r = run_program(argv, env, password, strlen(password));
+	cr_assert(r.status == 0, "%s", r.out);
+	run_free(&r);
+	free(folder);
+	free(database);
+}
+
+void
+nodes_cut_off(void)
+{
+	char *sql = text_of("ALTER ROLE %s NOLOGIN", nodes.roles[1]);
+
+	/* Not in one transaction: who is ended would be back before it is
+	 * over. */
+	free(database_query(nodes.folder, sql));
+	free(sql);
+	sql = text_of("SELECT count(pg_terminate_backend(pid, 5000))"
+		      " FROM pg_stat_activity WHERE usename = '%s'",
+	    nodes.roles[1]);
+	free(database_query(nodes.folder, sql));
+	free(sql);
+}
+
+void
+nodes_connect_again(void)
+{
+	char *sql = text_of("ALTER ROLE %s LOGIN", nodes.roles[1]);
+
+	free(database_query(nodes.folder, sql));
+	free(sql);
+}

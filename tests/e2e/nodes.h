@@ -1,0 +1,43 @@
+/*
+ * nodes.h - two nodes, each with a data folder and a role of its own, on one
+ * PostgreSQL database.
+ */
+#ifndef CORGI_TEST_NODES_H
+#define CORGI_TEST_NODES_H
+
+#include "server.h"
+
+struct nodes {
+	char *folder; /* that the database goes with */
+	char roles[2][32];
+	struct server *a;
+	struct server *b;
+};
+
+/* The nodes of the running test. */
+extern struct nodes nodes;
+
+/* Make and remove folder, database and roles: what a suite begins and ends
+ * with. Skipped where there is no server. */
+void nodes_begin(void);
+void nodes_end(void);
+
+/*
+ * Start the first (0) or second (1) node with two workers, up to four settings
+ * (NULL at the end; NULL: none) and routes (NULL: the usual ones). The first
+ * makes the tables, and has to have been there before the second.
+ */
+struct server *
+nodes_start(int which, const char *const *settings, const char *routes);
+
+/* Start both, with one setting. */
+void nodes_start_both(const char *setting, const char *routes);
+
+/* Make an account in the database. */
+void nodes_add_account(const char *name, const char *password);
+
+/* As when the network between the second node and the database is cut. */
+void nodes_cut_off(void);
+void nodes_connect_again(void);
+
+#endif

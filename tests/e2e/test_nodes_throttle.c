@@ -1,0 +1,373 @@
+/*
+ * Two nodes on one PostgreSQL database count failed logins together. The
+ * counts are small and the waits long, so that no wait ends in the middle of a
+ * test; what a node has heard is asked of corgictl, as an attempt would count.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <criterion/criterion.h>
+
+#include "database.h"
+#include "http.h"
+#include "nodes.h"
+#include "sess.h"
+#include "suite.h"
+#include "tok.h"
+
+/* The owner's address, an attacker's, and one that nobody knows. */
+#define HOME  "127.0.0.2"
+#define EVIL  "127.0.0.3"
+#define OTHER "127.0.0.4"
+
+/* Failures that are measured. */
+#define MEASURED 50
+
+/* How long what has to happen may take at most (milliseconds), and how often a
+ * node looks at the log in any case. */
+#define PATIENCE_MS  20000
+#define HEARTBEAT_MS 1000
+
+/* How long a node that is cut off hears nothing before it notices; also in
+ * soon_unsure. */
+#define SILENCE_MS 3000
+
+static void start_both(const char *const *);
+static void stop_both(void);
+static int log_in(const struct server *, const char *, const char *);
+static void fail(const struct server *, const char *, int);
+static json_t *listed(const struct server *);
+static int counted(const struct server *, const char *);
+static bool hears(const struct server *, const char *, int);
+
+TestSuite(
+    nodes_throttle, .init = nodes_begin, .fini = nodes_end, .timeout = 180);
+
+static const char *const four[] = {"CORGI_THROTTLE_ACCOUNT=4",
+    "CORGI_THROTTLE_ADDRESS=100", "CORGI_THROTTLE_SECONDS=3600", NULL};
+static const char *const five_of_address[] = {
+    "CORGI_THROTTLE_ADDRESS=5", "CORGI_THROTTLE_SECONDS=3600", NULL};
+static const char *const soon_unsure[] = {"CORGI_THROTTLE_ACCOUNT=4",
+    "CORGI_THROTTLE_SECONDS=3600", "CORGI_DATABASE_SILENCE=3", NULL};
+static const char *const many[] = {
+    "CORGI_THROTTLE_ACCOUNT=1000", "CORGI_THROTTLE_ADDRESS=1000", NULL};
+
+static void
+start_both(const char *const *settings)
+{
+	nodes.a = nodes_start(0, settings, NULL);
+	nodes.b = nodes_start(1, settings, NULL);
+}
+
+static void
+stop_both(void)
+{
+	server_stop(nodes.a);
+	server_stop(nodes.b);
+}
+
+static int
+log_in(const struct server *node, const char *from, const char *password)
+{
+	return (sess_login_from(
+	    server_port(node), from, NULL, DEMO_USER, password, NULL));
+}
+
+/* So many failures of the demo account. */
+static void
+fail(const struct server *node, const char *from, int times)
+{
+	while (times-- > 0)
+		cr_assert(log_in(node, from, "wrong") == 401);
+}
+
+/* What corgictl says of a node. */
+static json_t *
+listed(const struct server *node)
+{
+	const char *argv[] = {corgi_ctl(), "throttle", "list", "--json", NULL};
+	char *folder = text_of("CORGI_DATA_DIR=%s", server_data_dir(node));
+	const char *env[] = {"PATH=/usr/bin:/bin", folder, NULL};
+	struct run_result r = run_program(argv, env, NULL, 0);
+	json_t *list = json_loads(r.out, 0, NULL);
+
+	cr_assert(r.status == 0 && json_is_array(list), "%s", r.out);
+	run_free(&r);
+	free(folder);
+	return (list);
+}
+
+/* Failures of an account or address there. */
+static int
+counted(const struct server *node, const char *name)
+{
+	json_t *list = listed(node), *entry;
+	int failures = 0;
+	size_t i;
+
+	json_array_foreach(list, i, entry)
+	{
+		if (strcmp(json_string_value(json_object_get(entry, "name")),
+			name) == 0)
+			failures += (int)json_integer_value(
+			    json_object_get(entry, "failures"));
+	}
+	json_decref(list);
+	return (failures);
+}
+
+/* Whether a node comes to count so many. */
+static bool
+hears(const struct server *node, const char *name, int failures)
+{
+	long long until = now_ms() + PATIENCE_MS;
+	int got;
+
+	while ((got = counted(node, name)) != failures) {
+		if (now_ms() > until) {
+			cr_expect(false, "%s: %d, not %d", name, got, failures);
+			return (false);
+		}
+		sleep_ms(5);
+	}
+	return (true);
+}
+
+Test(nodes_throttle, failures_on_one_hold_up_the_other)
+{
+	struct raw_response answer;
+	const char *after;
+
+	start_both(four);
+	nodes_add_account("laika", "laika-in-orbit");
+	fail(nodes.a, EVIL, 3);
+	cr_expect(hears(nodes.b, DEMO_USER, 3));
+	fail(nodes.b, EVIL, 1);
+	cr_expect(hears(nodes.a, DEMO_USER, 4));
+	cr_expect(log_in(nodes.a, OTHER, DEMO_PASSWORD) == 429);
+	cr_expect(sess_login_from(server_port(nodes.b), OTHER, NULL, DEMO_USER,
+		      DEMO_PASSWORD, &answer) == 429);
+	after = raw_header(&answer, "retry-after");
+	cr_expect(after != NULL && atoi(after) > 0 && atoi(after) <= 3600);
+	raw_response_free(&answer);
+
+	/* Others go on, and below the limit so does everybody. */
+	cr_expect(sess_login(server_port(nodes.b), "laika", "wrong") == 401);
+	cr_expect(hears(nodes.a, "laika", 1));
+	cr_expect(
+	    sess_login(server_port(nodes.a), "laika", "laika-in-orbit") == 200);
+	cr_expect(hears(nodes.b, "laika", 0));
+	stop_both();
+}
+
+Test(nodes_throttle, addresses_and_names_that_are_none_count_too)
+{
+	int n, status;
+	char *name;
+
+	start_both(five_of_address);
+	for (n = 0; n < 5; n++) {
+		name = text_of("typed-%d", n);
+		status = sess_login_from(server_port(n % 2 ? nodes.a : nodes.b),
+		    EVIL, NULL, name, "wrong", NULL);
+		cr_expect(status == 401, "%d: %d", n, status);
+		free(name);
+	}
+	cr_expect(hears(nodes.a, EVIL, 5));
+	cr_expect(hears(nodes.b, EVIL, 5));
+	cr_expect(log_in(nodes.a, EVIL, DEMO_PASSWORD) == 429);
+	cr_expect(log_in(nodes.b, EVIL, DEMO_PASSWORD) == 429);
+	cr_expect(log_in(nodes.b, HOME, DEMO_PASSWORD) == 200);
+	stop_both();
+}
+
+/* What was typed for a name may be a password. */
+Test(nodes_throttle, only_names_of_accounts_are_in_the_database)
+{
+	char *names;
+
+	start_both(four);
+	cr_expect(sess_login(server_port(nodes.a), "hunter2", "wrong") == 401);
+	fail(nodes.a, HOME, 1);
+	cr_expect(hears(nodes.b, DEMO_USER, 1));
+	cr_expect(counted(nodes.b, "hunter2") == 0);
+	cr_expect(counted(nodes.b, "(no account; typed on another node)") == 1);
+	names = database_query(nodes.folder,
+	    "SELECT string_agg(coalesce(encode(name, 'escape'), '-'), ' '"
+	    " ORDER BY number) || ' ' || count(account) FROM corgi.attempts");
+	cr_expect_str_eq(names, "- " DEMO_USER " 2");
+	free(names);
+	stop_both();
+}
+
+Test(nodes_throttle, the_owner_gets_in_on_both_from_a_known_address)
+{
+	start_both(four);
+	cr_expect(log_in(nodes.a, HOME, DEMO_PASSWORD) == 200);
+	fail(nodes.a, EVIL, 4);
+	cr_expect(hears(nodes.b, DEMO_USER, 4));
+	cr_expect(log_in(nodes.b, EVIL, DEMO_PASSWORD) == 429);
+	cr_expect(log_in(nodes.b, OTHER, DEMO_PASSWORD) == 429);
+	cr_expect(log_in(nodes.b, HOME, DEMO_PASSWORD) == 200);
+	/* Which clears the count for everybody. */
+	cr_expect(hears(nodes.a, DEMO_USER, 0));
+	cr_expect(log_in(nodes.a, OTHER, DEMO_PASSWORD) == 200);
+	stop_both();
+}
+
+Test(nodes_throttle, corgictl_clears_on_both)
+{
+	start_both(four);
+	fail(nodes.a, EVIL, 4);
+	cr_expect(hears(nodes.b, DEMO_USER, 4));
+	cr_expect(log_in(nodes.b, OTHER, DEMO_PASSWORD) == 429);
+	cr_expect(
+	    sess_ctl(nodes.a, NULL, "throttle", "clear", DEMO_USER, NULL) == 0);
+	cr_expect(hears(nodes.b, DEMO_USER, 0));
+	cr_expect(log_in(nodes.b, OTHER, DEMO_PASSWORD) == 200);
+
+	cr_expect(counted(nodes.b, EVIL) == 4);
+	cr_expect(sess_ctl(nodes.b, NULL, "throttle", "clear", "--address",
+		      EVIL, NULL) == 0);
+	cr_expect(hears(nodes.a, EVIL, 0));
+	fail(nodes.a, EVIL, 2);
+	cr_expect(hears(nodes.b, EVIL, 2));
+	cr_expect(
+	    sess_ctl(nodes.b, NULL, "throttle", "clear", "--all", NULL) == 0);
+	cr_expect(hears(nodes.a, EVIL, 0) && hears(nodes.a, DEMO_USER, 0));
+	stop_both();
+}
+
+Test(nodes_throttle, one_that_is_started_later_knows)
+{
+	nodes.a = nodes_start(0, four, NULL);
+	cr_expect(log_in(nodes.a, HOME, DEMO_PASSWORD) == 200);
+	fail(nodes.a, EVIL, 4);
+	cr_expect(log_in(nodes.a, EVIL, DEMO_PASSWORD) == 429);
+	nodes.b = nodes_start(1, four, NULL);
+	cr_expect(log_in(nodes.b, EVIL, DEMO_PASSWORD) == 429);
+	cr_expect(counted(nodes.b, DEMO_USER) == 4);
+
+	/* Also when none is left that could tell. */
+	stop_both();
+	nodes.a = nodes_start(0, four, NULL);
+	cr_expect(log_in(nodes.a, EVIL, DEMO_PASSWORD) == 429);
+	cr_expect(counted(nodes.a, DEMO_USER) == 4);
+	cr_expect(log_in(nodes.a, HOME, DEMO_PASSWORD) == 200);
+	server_stop(nodes.a);
+}
+
+/* What it was told last is written also when it ends at once. */
+Test(nodes_throttle, one_that_ends_leaves_its_last_words)
+{
+	start_both(four);
+	fail(nodes.b, EVIL, 4);
+	server_stop(nodes.b);
+	cr_expect(hears(nodes.a, DEMO_USER, 4));
+	cr_expect(log_in(nodes.a, OTHER, DEMO_PASSWORD) == 429);
+	server_stop(nodes.a);
+}
+
+/* Before it knows what it missed it decides nothing. */
+Test(nodes_throttle, one_that_is_cut_off_catches_up_first)
+{
+	long long until;
+	int status;
+
+	start_both(soon_unsure);
+	cr_expect(log_in(nodes.b, OTHER, "wrong") == 401);
+	cr_expect(hears(nodes.a, DEMO_USER, 1));
+	nodes_cut_off();
+	fail(nodes.a, EVIL, 3);
+	cr_expect(log_in(nodes.a, OTHER, DEMO_PASSWORD) == 429);
+	cr_expect(log_in(nodes.b, OTHER, DEMO_PASSWORD) == 503);
+	cr_expect(counted(nodes.b, DEMO_USER) == 1);
+	sleep_ms(SILENCE_MS + 1500);
+	cr_expect(http_get(server_port(nodes.b), "/ready", NULL, NULL) == 503);
+	nodes_connect_again();
+	until = now_ms() + PATIENCE_MS;
+	do {
+		status = log_in(nodes.b, OTHER, DEMO_PASSWORD);
+	} while (status == 503 && now_ms() < until);
+	cr_expect(status == 429, "%d", status);
+	cr_expect(counted(nodes.b, DEMO_USER) == 4);
+	stop_both();
+}
+
+/* Two workers of each node hear of every row. */
+Test(nodes_throttle, every_failure_counts_once)
+{
+	long long delays[MEASURED], longest = 0, sum = 0, began;
+	int i;
+
+	start_both(many);
+	for (i = 0; i < MEASURED; i++) {
+		fail(i % 2 ? nodes.b : nodes.a, EVIL, 1);
+		began = now_ms();
+		cr_assert(hears(i % 2 ? nodes.a : nodes.b, EVIL, i + 1));
+		delays[i] = now_ms() - began;
+		sum += delays[i];
+		longest = delays[i] > longest ? delays[i] : longest;
+	}
+	(void)fprintf(stderr,
+	    "a failure is known on the other node, with the time that corgictl "
+	    "takes to say so: mean %lld ms, longest %lld ms\n",
+	    sum / MEASURED, longest);
+	sleep_ms(2 * HEARTBEAT_MS);
+	cr_expect(counted(nodes.a, EVIL) == MEASURED);
+	cr_expect(counted(nodes.b, EVIL) == MEASURED);
+	cr_expect(counted(nodes.a, DEMO_USER) == MEASURED);
+	cr_expect(counted(nodes.b, DEMO_USER) == MEASURED);
+	stop_both();
+}
+
+/* Good logins that change nothing are not worth a row. */
+Test(nodes_throttle, good_logins_are_told_once)
+{
+	char *count;
+	int i;
+
+	start_both(four);
+	for (i = 0; i < 20; i++)
+		cr_expect(log_in(i % 2 ? nodes.a : nodes.b, HOME,
+			      DEMO_PASSWORD) == 200);
+	fail(nodes.a, EVIL, 1);
+	cr_expect(hears(nodes.b, DEMO_USER, 1));
+	count = database_query(nodes.folder,
+	    "SELECT count(*) FILTER (WHERE kind = 1) || ' ' ||"
+	    " (count(*) FILTER (WHERE kind = 3) BETWEEN 1 AND 2)"
+	    " FROM corgi.attempts");
+	cr_expect_str_eq(count, "1 true");
+	free(count);
+	stop_both();
+}
+
+/* The table that tells others may be missing, or out of bounds: a service that
+ * lets nobody in because of it would be worse. */
+Test(nodes_throttle, without_the_log_a_node_counts_for_itself)
+{
+	char *sql;
+
+	start_both(four);
+	sql = text_of("REVOKE ALL ON corgi.attempts FROM %s, %s",
+	    nodes.roles[0], nodes.roles[1]);
+	free(database_query(nodes.folder, sql));
+	fail(nodes.a, EVIL, 4);
+	cr_expect(log_in(nodes.a, OTHER, DEMO_PASSWORD) == 429);
+	cr_expect(server_log_wait(
+	    nodes.a, "failed logins are not told to other nodes", 10000));
+	cr_expect(log_in(nodes.b, OTHER, DEMO_PASSWORD) == 200);
+	sleep_ms(2 * HEARTBEAT_MS);
+	cr_expect(log_in(nodes.b, OTHER, DEMO_PASSWORD) == 200);
+	cr_expect(http_get(server_port(nodes.b), "/ready", NULL, NULL) == 200);
+	free(sql);
+	/* They wait until they can be told. */
+	sql = text_of("GRANT SELECT, INSERT, UPDATE, DELETE ON corgi.attempts"
+		      " TO %s, %s",
+	    nodes.roles[0], nodes.roles[1]);
+	free(database_query(nodes.folder, sql));
+	cr_expect(hears(nodes.b, DEMO_USER, 4));
+	free(sql);
+	stop_both();
+}
