@@ -21,12 +21,12 @@ static int64_t age_of(const struct entry *, int64_t);
 static bool is_over(const struct entry *, int64_t);
 
 void
-throttle_network(const struct in6_addr *address, struct in6_addr *out)
+throttle_network(const struct in6_addr *address, struct in6_addr *network)
 {
-	*out = *address;
+	*network = *address;
 	if (!IN6_IS_ADDR_V4MAPPED(address))
-		memset(&out->s6_addr[NETWORK_LEN], 0,
-		    sizeof(out->s6_addr) - NETWORK_LEN);
+		memset(&network->s6_addr[NETWORK_LEN], 0,
+		    sizeof(network->s6_addr) - NETWORK_LEN);
 }
 
 void

@@ -238,7 +238,7 @@ static const struct config_option options[OPTION__MAX] = {
 	"database of the accounts, sessions and revocations", true},
     [OPTION_DATABASE_SILENCE] = {"CORGI_DATABASE_SILENCE", "10",
 	"0 (go on), or 3 to 3600",
-	"seconds without word from a PostgreSQL server after which guarded requests are answered 503",
+	"seconds without word from a PostgreSQL server after which guarded requests and logins are answered 503",
 	false},
     [OPTION_ARGON2_MEMORY_KIB] = {"CORGI_ARGON2_MEMORY_KIB", "19456",
 	"19456 to 1048576", "memory of one password hash, in KiB", false},

@@ -10,6 +10,8 @@
 #include "sess.h"
 #include "tok.h"
 
+static json_t *listed(const struct server *);
+
 struct nodes nodes;
 
 static const char *const passwords[] = {"pw-a", "pw-b"};
@@ -114,4 +116,54 @@ nodes_connect_again(void)
 
 	free(database_query(nodes.folder, sql));
 	free(sql);
+}
+
+/* What corgictl says of a node. */
+static json_t *
+listed(const struct server *node)
+{
+	const char *argv[] = {corgi_ctl(), "throttle", "list", "--json", NULL};
+	char *folder = text_of("CORGI_DATA_DIR=%s", server_data_dir(node));
+	const char *env[] = {"PATH=/usr/bin:/bin", folder, NULL};
+	struct run_result r = run_program(argv, env, NULL, 0);
+	json_t *list = json_loads(r.out, 0, NULL);
+
+	cr_assert(r.status == 0 && json_is_array(list), "%s", r.out);
+	run_free(&r);
+	free(folder);
+	return (list);
+}
+
+int
+nodes_counted(const struct server *node, const char *name)
+{
+	json_t *list = listed(node), *entry;
+	int failures = 0;
+	size_t i;
+
+	json_array_foreach(list, i, entry)
+	{
+		if (strcmp(json_string_value(json_object_get(entry, "name")),
+			name) == 0)
+			failures += (int)json_integer_value(
+			    json_object_get(entry, "failures"));
+	}
+	json_decref(list);
+	return (failures);
+}
+
+bool
+nodes_hears(const struct server *node, const char *name, int failures)
+{
+	long long until = now_ms() + NODES_PATIENCE_MS;
+	int got;
+
+	while ((got = nodes_counted(node, name)) != failures) {
+		if (now_ms() > until) {
+			cr_expect(false, "%s: %d, not %d", name, got, failures);
+			return (false);
+		}
+		sleep_ms(5);
+	}
+	return (true);
 }

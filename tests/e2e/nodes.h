@@ -5,7 +5,12 @@
 #ifndef CORGI_TEST_NODES_H
 #define CORGI_TEST_NODES_H
 
+#include <stdbool.h>
+
 #include "server.h"
+
+/* How long what has to happen on a node may take at most (milliseconds). */
+#define NODES_PATIENCE_MS 20000
 
 struct nodes {
 	char *folder; /* that the database goes with */
@@ -39,5 +44,10 @@ void nodes_add_account(const char *name, const char *password);
 /* As when the network between the second node and the database is cut. */
 void nodes_cut_off(void);
 void nodes_connect_again(void);
+
+/* How many failed logins of an account or address corgictl knows of on a node,
+ * and whether it comes to be so many. */
+int nodes_counted(const struct server *node, const char *name);
+bool nodes_hears(const struct server *node, const char *name, int failures);
 
 #endif

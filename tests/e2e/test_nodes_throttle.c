@@ -26,8 +26,11 @@
 
 /* How long what has to happen may take at most (milliseconds), and how often a
  * node looks at the log in any case. */
-#define PATIENCE_MS  20000
+#define PATIENCE_MS  NODES_PATIENCE_MS
 #define HEARTBEAT_MS 1000
+
+/* Failures at once. */
+#define CONCURRENT 24
 
 /* How long a node that is cut off hears nothing before it notices; also in
  * soon_unsure. */
@@ -37,9 +40,6 @@ static void start_both(const char *const *);
 static void stop_both(void);
 static int log_in(const struct server *, const char *, const char *);
 static void fail(const struct server *, const char *, int);
-static json_t *listed(const struct server *);
-static int counted(const struct server *, const char *);
-static bool hears(const struct server *, const char *, int);
 
 TestSuite(
     nodes_throttle, .init = nodes_begin, .fini = nodes_end, .timeout = 180);
@@ -82,58 +82,6 @@ fail(const struct server *node, const char *from, int times)
 		cr_assert(log_in(node, from, "wrong") == 401);
 }
 
-/* What corgictl says of a node. */
-static json_t *
-listed(const struct server *node)
-{
-	const char *argv[] = {corgi_ctl(), "throttle", "list", "--json", NULL};
-	char *folder = text_of("CORGI_DATA_DIR=%s", server_data_dir(node));
-	const char *env[] = {"PATH=/usr/bin:/bin", folder, NULL};
-	struct run_result r = run_program(argv, env, NULL, 0);
-	json_t *list = json_loads(r.out, 0, NULL);
-
-	cr_assert(r.status == 0 && json_is_array(list), "%s", r.out);
-	run_free(&r);
-	free(folder);
-	return (list);
-}
-
-/* Failures of an account or address there. */
-static int
-counted(const struct server *node, const char *name)
-{
-	json_t *list = listed(node), *entry;
-	int failures = 0;
-	size_t i;
-
-	json_array_foreach(list, i, entry)
-	{
-		if (strcmp(json_string_value(json_object_get(entry, "name")),
-			name) == 0)
-			failures += (int)json_integer_value(
-			    json_object_get(entry, "failures"));
-	}
-	json_decref(list);
-	return (failures);
-}
-
-/* Whether a node comes to count so many. */
-static bool
-hears(const struct server *node, const char *name, int failures)
-{
-	long long until = now_ms() + PATIENCE_MS;
-	int got;
-
-	while ((got = counted(node, name)) != failures) {
-		if (now_ms() > until) {
-			cr_expect(false, "%s: %d, not %d", name, got, failures);
-			return (false);
-		}
-		sleep_ms(5);
-	}
-	return (true);
-}
-
 Test(nodes_throttle, failures_on_one_hold_up_the_other)
 {
 	struct raw_response answer;
@@ -142,9 +90,9 @@ Test(nodes_throttle, failures_on_one_hold_up_the_other)
 	start_both(four);
 	nodes_add_account("laika", "laika-in-orbit");
 	fail(nodes.a, EVIL, 3);
-	cr_expect(hears(nodes.b, DEMO_USER, 3));
+	cr_expect(nodes_hears(nodes.b, DEMO_USER, 3));
 	fail(nodes.b, EVIL, 1);
-	cr_expect(hears(nodes.a, DEMO_USER, 4));
+	cr_expect(nodes_hears(nodes.a, DEMO_USER, 4));
 	cr_expect(log_in(nodes.a, OTHER, DEMO_PASSWORD) == 429);
 	cr_expect(sess_login_from(server_port(nodes.b), OTHER, NULL, DEMO_USER,
 		      DEMO_PASSWORD, &answer) == 429);
@@ -154,10 +102,10 @@ Test(nodes_throttle, failures_on_one_hold_up_the_other)
 
 	/* Others go on, and below the limit so does everybody. */
 	cr_expect(sess_login(server_port(nodes.b), "laika", "wrong") == 401);
-	cr_expect(hears(nodes.a, "laika", 1));
+	cr_expect(nodes_hears(nodes.a, "laika", 1));
 	cr_expect(
 	    sess_login(server_port(nodes.a), "laika", "laika-in-orbit") == 200);
-	cr_expect(hears(nodes.b, "laika", 0));
+	cr_expect(nodes_hears(nodes.b, "laika", 0));
 	stop_both();
 }
 
@@ -174,8 +122,8 @@ Test(nodes_throttle, addresses_and_names_that_are_none_count_too)
 		cr_expect(status == 401, "%d: %d", n, status);
 		free(name);
 	}
-	cr_expect(hears(nodes.a, EVIL, 5));
-	cr_expect(hears(nodes.b, EVIL, 5));
+	cr_expect(nodes_hears(nodes.a, EVIL, 5));
+	cr_expect(nodes_hears(nodes.b, EVIL, 5));
 	cr_expect(log_in(nodes.a, EVIL, DEMO_PASSWORD) == 429);
 	cr_expect(log_in(nodes.b, EVIL, DEMO_PASSWORD) == 429);
 	cr_expect(log_in(nodes.b, HOME, DEMO_PASSWORD) == 200);
@@ -190,9 +138,10 @@ Test(nodes_throttle, only_names_of_accounts_are_in_the_database)
 	start_both(four);
 	cr_expect(sess_login(server_port(nodes.a), "hunter2", "wrong") == 401);
 	fail(nodes.a, HOME, 1);
-	cr_expect(hears(nodes.b, DEMO_USER, 1));
-	cr_expect(counted(nodes.b, "hunter2") == 0);
-	cr_expect(counted(nodes.b, "(no account; typed on another node)") == 1);
+	cr_expect(nodes_hears(nodes.b, DEMO_USER, 1));
+	cr_expect(nodes_counted(nodes.b, "hunter2") == 0);
+	cr_expect(
+	    nodes_counted(nodes.b, "(no account; typed on another node)") == 1);
 	names = database_query(nodes.folder,
 	    "SELECT string_agg(coalesce(encode(name, 'escape'), '-'), ' '"
 	    " ORDER BY number) || ' ' || count(account) FROM corgi.attempts");
@@ -206,12 +155,12 @@ Test(nodes_throttle, the_owner_gets_in_on_both_from_a_known_address)
 	start_both(four);
 	cr_expect(log_in(nodes.a, HOME, DEMO_PASSWORD) == 200);
 	fail(nodes.a, EVIL, 4);
-	cr_expect(hears(nodes.b, DEMO_USER, 4));
+	cr_expect(nodes_hears(nodes.b, DEMO_USER, 4));
 	cr_expect(log_in(nodes.b, EVIL, DEMO_PASSWORD) == 429);
 	cr_expect(log_in(nodes.b, OTHER, DEMO_PASSWORD) == 429);
 	cr_expect(log_in(nodes.b, HOME, DEMO_PASSWORD) == 200);
 	/* Which clears the count for everybody. */
-	cr_expect(hears(nodes.a, DEMO_USER, 0));
+	cr_expect(nodes_hears(nodes.a, DEMO_USER, 0));
 	cr_expect(log_in(nodes.a, OTHER, DEMO_PASSWORD) == 200);
 	stop_both();
 }
@@ -220,22 +169,23 @@ Test(nodes_throttle, corgictl_clears_on_both)
 {
 	start_both(four);
 	fail(nodes.a, EVIL, 4);
-	cr_expect(hears(nodes.b, DEMO_USER, 4));
+	cr_expect(nodes_hears(nodes.b, DEMO_USER, 4));
 	cr_expect(log_in(nodes.b, OTHER, DEMO_PASSWORD) == 429);
 	cr_expect(
 	    sess_ctl(nodes.a, NULL, "throttle", "clear", DEMO_USER, NULL) == 0);
-	cr_expect(hears(nodes.b, DEMO_USER, 0));
+	cr_expect(nodes_hears(nodes.b, DEMO_USER, 0));
 	cr_expect(log_in(nodes.b, OTHER, DEMO_PASSWORD) == 200);
 
-	cr_expect(counted(nodes.b, EVIL) == 4);
+	cr_expect(nodes_counted(nodes.b, EVIL) == 4);
 	cr_expect(sess_ctl(nodes.b, NULL, "throttle", "clear", "--address",
 		      EVIL, NULL) == 0);
-	cr_expect(hears(nodes.a, EVIL, 0));
+	cr_expect(nodes_hears(nodes.a, EVIL, 0));
 	fail(nodes.a, EVIL, 2);
-	cr_expect(hears(nodes.b, EVIL, 2));
+	cr_expect(nodes_hears(nodes.b, EVIL, 2));
 	cr_expect(
 	    sess_ctl(nodes.b, NULL, "throttle", "clear", "--all", NULL) == 0);
-	cr_expect(hears(nodes.a, EVIL, 0) && hears(nodes.a, DEMO_USER, 0));
+	cr_expect(nodes_hears(nodes.a, EVIL, 0) &&
+	    nodes_hears(nodes.a, DEMO_USER, 0));
 	stop_both();
 }
 
@@ -247,13 +197,13 @@ Test(nodes_throttle, one_that_is_started_later_knows)
 	cr_expect(log_in(nodes.a, EVIL, DEMO_PASSWORD) == 429);
 	nodes.b = nodes_start(1, four, NULL);
 	cr_expect(log_in(nodes.b, EVIL, DEMO_PASSWORD) == 429);
-	cr_expect(counted(nodes.b, DEMO_USER) == 4);
+	cr_expect(nodes_counted(nodes.b, DEMO_USER) == 4);
 
 	/* Also when none is left that could tell. */
 	stop_both();
 	nodes.a = nodes_start(0, four, NULL);
 	cr_expect(log_in(nodes.a, EVIL, DEMO_PASSWORD) == 429);
-	cr_expect(counted(nodes.a, DEMO_USER) == 4);
+	cr_expect(nodes_counted(nodes.a, DEMO_USER) == 4);
 	cr_expect(log_in(nodes.a, HOME, DEMO_PASSWORD) == 200);
 	server_stop(nodes.a);
 }
@@ -264,7 +214,7 @@ Test(nodes_throttle, one_that_ends_leaves_its_last_words)
 	start_both(four);
 	fail(nodes.b, EVIL, 4);
 	server_stop(nodes.b);
-	cr_expect(hears(nodes.a, DEMO_USER, 4));
+	cr_expect(nodes_hears(nodes.a, DEMO_USER, 4));
 	cr_expect(log_in(nodes.a, OTHER, DEMO_PASSWORD) == 429);
 	server_stop(nodes.a);
 }
@@ -277,12 +227,12 @@ Test(nodes_throttle, one_that_is_cut_off_catches_up_first)
 
 	start_both(soon_unsure);
 	cr_expect(log_in(nodes.b, OTHER, "wrong") == 401);
-	cr_expect(hears(nodes.a, DEMO_USER, 1));
+	cr_expect(nodes_hears(nodes.a, DEMO_USER, 1));
 	nodes_cut_off();
 	fail(nodes.a, EVIL, 3);
 	cr_expect(log_in(nodes.a, OTHER, DEMO_PASSWORD) == 429);
 	cr_expect(log_in(nodes.b, OTHER, DEMO_PASSWORD) == 503);
-	cr_expect(counted(nodes.b, DEMO_USER) == 1);
+	cr_expect(nodes_counted(nodes.b, DEMO_USER) == 1);
 	sleep_ms(SILENCE_MS + 1500);
 	cr_expect(http_get(server_port(nodes.b), "/ready", NULL, NULL) == 503);
 	nodes_connect_again();
@@ -291,7 +241,7 @@ Test(nodes_throttle, one_that_is_cut_off_catches_up_first)
 		status = log_in(nodes.b, OTHER, DEMO_PASSWORD);
 	} while (status == 503 && now_ms() < until);
 	cr_expect(status == 429, "%d", status);
-	cr_expect(counted(nodes.b, DEMO_USER) == 4);
+	cr_expect(nodes_counted(nodes.b, DEMO_USER) == 4);
 	stop_both();
 }
 
@@ -305,7 +255,7 @@ Test(nodes_throttle, every_failure_counts_once)
 	for (i = 0; i < MEASURED; i++) {
 		fail(i % 2 ? nodes.b : nodes.a, EVIL, 1);
 		began = now_ms();
-		cr_assert(hears(i % 2 ? nodes.a : nodes.b, EVIL, i + 1));
+		cr_assert(nodes_hears(i % 2 ? nodes.a : nodes.b, EVIL, i + 1));
 		delays[i] = now_ms() - began;
 		sum += delays[i];
 		longest = delays[i] > longest ? delays[i] : longest;
@@ -315,10 +265,43 @@ Test(nodes_throttle, every_failure_counts_once)
 	    "takes to say so: mean %lld ms, longest %lld ms\n",
 	    sum / MEASURED, longest);
 	sleep_ms(2 * HEARTBEAT_MS);
-	cr_expect(counted(nodes.a, EVIL) == MEASURED);
-	cr_expect(counted(nodes.b, EVIL) == MEASURED);
-	cr_expect(counted(nodes.a, DEMO_USER) == MEASURED);
-	cr_expect(counted(nodes.b, DEMO_USER) == MEASURED);
+	cr_expect(nodes_counted(nodes.a, EVIL) == MEASURED);
+	cr_expect(nodes_counted(nodes.b, EVIL) == MEASURED);
+	cr_expect(nodes_counted(nodes.a, DEMO_USER) == MEASURED);
+	cr_expect(nodes_counted(nodes.b, DEMO_USER) == MEASURED);
+	stop_both();
+}
+
+/* All on the wire before the first is answered, on both nodes and whatever
+ * workers they reach. */
+Test(nodes_throttle, failures_at_once_on_both_count_once_each)
+{
+	struct raw *connections[CONCURRENT];
+	struct raw_response answer;
+	char *body = sess_login_json(DEMO_USER, "wrong");
+	char *text = sess_text("POST", "/login", NULL, NULL, body);
+	int i;
+
+	start_both(many);
+	for (i = 0; i < CONCURRENT; i++)
+		connections[i] =
+		    raw_connect(server_port(i % 2 ? nodes.a : nodes.b));
+	for (i = 0; i < CONCURRENT; i++)
+		cr_expect(raw_send_text(connections[i], text));
+	for (i = 0; i < CONCURRENT; i++) {
+		raw_set_wait(connections[i], PATIENCE_MS);
+		cr_assert(raw_read(connections[i], false, &answer) == RAW_OK);
+		cr_expect(answer.status == 401, "%d: %d", i, answer.status);
+		raw_response_free(&answer);
+		raw_close(connections[i]);
+	}
+	cr_expect(nodes_hears(nodes.a, DEMO_USER, CONCURRENT));
+	cr_expect(nodes_hears(nodes.b, DEMO_USER, CONCURRENT));
+	sleep_ms(2 * HEARTBEAT_MS);
+	cr_expect(nodes_counted(nodes.a, DEMO_USER) == CONCURRENT);
+	cr_expect(nodes_counted(nodes.b, DEMO_USER) == CONCURRENT);
+	free(text);
+	free(body);
 	stop_both();
 }
 
@@ -333,7 +316,7 @@ Test(nodes_throttle, good_logins_are_told_once)
 		cr_expect(log_in(i % 2 ? nodes.a : nodes.b, HOME,
 			      DEMO_PASSWORD) == 200);
 	fail(nodes.a, EVIL, 1);
-	cr_expect(hears(nodes.b, DEMO_USER, 1));
+	cr_expect(nodes_hears(nodes.b, DEMO_USER, 1));
 	count = database_query(nodes.folder,
 	    "SELECT count(*) FILTER (WHERE kind = 1) || ' ' ||"
 	    " (count(*) FILTER (WHERE kind = 3) BETWEEN 1 AND 2)"
@@ -367,7 +350,7 @@ Test(nodes_throttle, without_the_log_a_node_counts_for_itself)
 		      " TO %s, %s",
 	    nodes.roles[0], nodes.roles[1]);
 	free(database_query(nodes.folder, sql));
-	cr_expect(hears(nodes.b, DEMO_USER, 4));
+	cr_expect(nodes_hears(nodes.b, DEMO_USER, 4));
 	free(sql);
 	stop_both();
 }

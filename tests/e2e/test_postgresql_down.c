@@ -17,6 +17,7 @@
 #include "check.h"
 #include "database.h"
 #include "http.h"
+#include "nodes.h"
 #include "sess.h"
 #include "suite.h"
 #include "tok.h"
@@ -362,4 +363,36 @@ Test(postgresql_down, one_without_connections_left_is_told_and_recovers)
 	server_stop(s);
 	free(database);
 	free(host);
+}
+
+/* The log of attempts does not outlive a crash of the server, the nodes' counts
+ * do; and what comes after it is told as before. */
+Test(postgresql_down, nodes_count_failures_together_again_after_a_crash)
+{
+	static const char account[] = "CORGI_THROTTLE_ACCOUNT=5",
+			  seconds[] = "CORGI_THROTTLE_SECONDS=3600";
+	struct server *a = start(setting, account, seconds);
+	struct server *b = start(setting, account, seconds);
+	int i;
+
+	for (i = 0; i < 3; i++)
+		cr_expect(
+		    sess_login(server_port(a), DEMO_USER, "wrong") == 401);
+	cr_expect(nodes_hears(b, DEMO_USER, 3));
+	server("stop");
+	cr_expect(sess_login(server_port(b), DEMO_USER, "wrong") == 503);
+	server("resume");
+	cr_expect(comes_to(server_port(a), "/ready", NULL, 200));
+	cr_expect(comes_to(server_port(b), "/ready", NULL, 200));
+	cr_expect(nodes_counted(a, DEMO_USER) == 3);
+	cr_expect(nodes_counted(b, DEMO_USER) == 3);
+
+	cr_expect(sess_login(server_port(a), DEMO_USER, "wrong") == 401);
+	cr_expect(nodes_hears(b, DEMO_USER, 4));
+	cr_expect(sess_login(server_port(b), DEMO_USER, "wrong") == 401);
+	cr_expect(nodes_hears(a, DEMO_USER, 5));
+	cr_expect(sess_login(server_port(a), DEMO_USER, DEMO_PASSWORD) == 429);
+	cr_expect(sess_login(server_port(b), DEMO_USER, DEMO_PASSWORD) == 429);
+	server_stop(a);
+	server_stop(b);
 }

@@ -393,3 +393,57 @@ Test(keys, other_forms_of_pem_are_taken)
 	EVP_PKEY_free(rsa);
 	EVP_PKEY_free(ec);
 }
+
+/* The key of that text, and one drawn from it. */
+static void
+derive(const char *algorithm, const char *secret, const char *pem,
+    const char *purpose, uint8_t out[16])
+{
+	char error[KEY_ERROR_MAX];
+	struct key *k;
+
+	k = load(algorithm, CONFIG_PROD, secret, pem, NULL, error);
+	cr_assert_not_null(k, "%s", error);
+	key_derive(k, purpose, out, 16);
+	key_free(k);
+}
+
+/* However it is written down on each of the nodes that have it. */
+Test(keys, a_derived_key_is_the_same_wherever_there_is_the_key)
+{
+	static const char first[] = "0123456789abcdef0123456789abcdef";
+	static const char second[] = "0123456789abcdef0123456789abcdeg";
+	static const char purpose[] = "a purpose of sixteen";
+	EVP_PKEY *ec = EVP_EC_gen("P-256");
+	BIO *bio = BIO_new(BIO_s_mem());
+	uint8_t keys[2][16];
+	char *pem, *data;
+	long len;
+
+	derive("HS256", first, NULL, purpose, keys[0]);
+	derive("HS256", first, NULL, purpose, keys[1]);
+	cr_expect_arr_eq(keys[0], keys[1], 16);
+	derive("HS256", second, NULL, purpose, keys[1]);
+	cr_expect_arr_neq(keys[0], keys[1], 16);
+	derive("HS256", first, NULL, "one other purpose", keys[1]);
+	cr_expect_arr_neq(keys[0], keys[1], 16);
+
+	cr_assert_eq(PEM_write_bio_PrivateKey_traditional(
+			 bio, ec, NULL, NULL, 0, NULL, NULL),
+	    1);
+	len = BIO_get_mem_data(bio, &data);
+	cr_assert_not_null(pem = strndup(data, (size_t)len));
+	derive("ES256", NULL, pem, purpose, keys[0]);
+	free(pem);
+	(void)BIO_reset(bio);
+	cr_assert_eq(
+	    PEM_write_bio_PKCS8PrivateKey(bio, ec, NULL, NULL, 0, NULL, NULL),
+	    1);
+	len = BIO_get_mem_data(bio, &data);
+	cr_assert_not_null(pem = strndup(data, (size_t)len));
+	derive("ES256", NULL, pem, purpose, keys[1]);
+	cr_expect_arr_eq(keys[0], keys[1], 16);
+	free(pem);
+	BIO_free(bio);
+	EVP_PKEY_free(ec);
+}
