@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include <criterion/criterion.h>
+#include <postgresql/libpq-fe.h>
 
 #include "database.h"
 #include "http.h"
@@ -238,4 +239,26 @@ Test(moving, an_unfinished_copy_is_not_served)
 		server_stop(start_on(databases[i]));
 		free(setting);
 	}
+}
+
+/* While a copy runs, the server lets no service in; one that has started waits
+ * for the end of it. (The lock is what a copy holds.) */
+Test(moving, a_service_waits_while_its_database_is_copied)
+{
+	PGconn *copy = PQconnectdb(server_at);
+	long long until = now_ms() + 30000;
+	struct server *s;
+
+	cr_assert_eq(PQstatus(copy), CONNECTION_OK);
+	server_stop(start_on(server_at));
+	PQclear(PQexec(copy, "SELECT pg_advisory_lock(1131377255, 3)"));
+	s = start_on(server_at);
+	cr_expect(server_log_wait(s, "is being copied", 10000));
+	cr_expect_eq(http_get(server_port(s), "/ready", NULL, NULL), 503);
+	PQfinish(copy);
+	while (http_get(server_port(s), "/ready", NULL, NULL) != 200 &&
+	    now_ms() < until)
+		sleep_ms(100);
+	cr_expect_eq(http_get(server_port(s), "/ready", NULL, NULL), 200);
+	server_stop(s);
 }
