@@ -22,6 +22,9 @@
 /* How long a node may take to hear of what it has missed (milliseconds). */
 #define TOLD_MS 20000
 
+/* Between two requests of one who only reads (milliseconds). */
+#define READ_MS 5
+
 /* Uses of a token, and refreshes of a session. */
 #define USES      4
 #define REFRESHES 2
@@ -34,6 +37,7 @@
 
 static void *customer_run(void *);
 static void live(struct customer *, unsigned int);
+static void read_on(struct customer *);
 static bool log_in(struct customer *, unsigned int, struct pair *);
 static void use(struct customer *, const char *);
 static bool renew(struct customer *, struct pair *);
@@ -321,12 +325,30 @@ live(struct customer *c, unsigned int n)
 	pair_free(&pair);
 }
 
+/* One session, and nothing but guarded requests. */
+static void
+read_on(struct customer *c)
+{
+	struct pair pair;
+
+	if (!log_in(c, c->password, &pair))
+		return;
+	while (!c->stop) {
+		use(c, pair.access);
+		sleep_ms(READ_MS);
+	}
+	remember(&c->kept, pair.refresh);
+	pair_free(&pair);
+}
+
 static void *
 customer_run(void *arg)
 {
 	struct customer *c = arg;
 	unsigned int n;
 
+	if (c->reads)
+		read_on(c);
 	for (n = 0; !c->stop; n++)
 		live(c, n);
 	if (c->connection != NULL)
@@ -348,6 +370,7 @@ customers_start(
 		c = &customers[i];
 		c->port = fleet_port(f);
 		c->patient = patient;
+		c->reads = i == 0;
 		(void)snprintf(c->name, sizeof(c->name), "customer-%zu", i);
 		json = login_of(c, c->password);
 		cr_assert(sess_ask(c->port, "POST", "/register", NULL, json,

@@ -1,7 +1,8 @@
 /*
  * customer.h - well-behaved clients of a fleet: each on a connection that is
  * kept, with an account of its own. They log in, use their tokens, refresh, log
- * out and change their password, and keep account of what they were told.
+ * out and change their password, and keep account of what they were told. One
+ * of them does nothing but use a token.
  *
  * A request fails when its answer is not the one that it deserves. What a
  * client does by itself, because HTTP allows it or docs/deployment.md says so,
@@ -55,6 +56,7 @@ struct customer {
 	int port;
 	char name[32];
 	bool patient;
+	bool reads; /* uses one token all the time */
 
 	/* What happened; to be read after customers_stop(). */
 	struct tally tally;

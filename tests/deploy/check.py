@@ -21,6 +21,7 @@ import urllib.request
 
 import yaml
 
+import confined
 import manifest
 
 ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
@@ -28,6 +29,9 @@ DEPLOY = os.path.join(ROOT, "deploy")
 CONFINED = os.path.join(ROOT, "tests", "deploy", "confined.py")
 KEY = "a key of the examples' tests, long enough"
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+
+# What SQLite does as root alone, which this service is not.
+FOR_ROOT = {"fchown"}
 
 # What `systemd-analyze security` may find at most, in tenths.
 EXPOSURE = 15
@@ -420,11 +424,22 @@ class Check:
                 log.seek(0)
                 self.expect(answered == good, log.read())
 
+    def sandbox(self):
+        """What the workers' own filter lets through, the unit's does, too."""
+        source = read("src/http/sandbox.c").split("#if defined(__SANITIZE")[0]
+        calls = set(re.findall(r"KORE_SYSCALL_ALLOW(?:_ARG)?\((\w+)", source))
+        self.expect(len(calls) > 20, "no filter in src/http/sandbox.c")
+        unit = confined.settings(os.path.join(DEPLOY, "corgi.service"))
+        missing = calls - confined.allowed(unit["SystemCallFilter"])
+        self.expect(missing <= FOR_ROOT, f"corgi.service refuses {missing}")
+        narrow = confined.allowed(unit["SystemCallFilter"] + ["~@network-io"])
+        self.expect("connect" in calls - narrow, "nothing can be missing")
+
     def run(self):
         try:
             for part in (self.validators, self.image, self.times,
                          self.settings, self.modes, self.volume,
-                         self.placeholders, self.confinement):
+                         self.placeholders, self.sandbox, self.confinement):
                 part()
         finally:
             shutil.rmtree(self.folder)
