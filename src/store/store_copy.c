@@ -54,6 +54,7 @@ static void sum_batch(struct walk *);
 static enum store_result step(struct run *, struct walk *, size_t);
 static enum store_result sum_table(
     struct run *, struct store *, enum copy_table, bool, struct copy_sum *);
+static enum store_result write_batch(struct run *, const struct walk *);
 static bool same_sum(const struct copy_sum *, const struct copy_sum *);
 static enum store_result
 carry_table(struct run *, enum copy_table, const struct copy_sum *, bool *);
@@ -293,6 +294,19 @@ same_sum(const struct copy_sum *a, const struct copy_sum *b)
 	    memcmp(a->digest, b->digest, sizeof(a->digest)) == 0);
 }
 
+/* What one side takes the other may not: then it helps to know where. */
+static enum store_result
+write_batch(struct run *r, const struct walk *w)
+{
+	enum store_result result;
+
+	result = ops_of(r->to)->write(r->to, w->table, &w->batch);
+	if (result == STORE_OK)
+		return (result);
+	return (say(r->copy, result, "%s (in the table %s)", store_error(r->to),
+	    copy_shapes[w->table].name));
+}
+
 /*
  * Carry a table of which TO has the first rows already, as it seems: what they
  * come to there is known, and FROM's have to come to the same. *fits says
@@ -302,7 +316,6 @@ static enum store_result
 carry_table(struct run *r, enum copy_table table, const struct copy_sum *there,
     bool *fits)
 {
-	const struct store_copy_ops *ops = ops_of(r->to);
 	struct walk w = {.store = r->from, .table = table};
 	enum store_result result;
 	int64_t ahead;
@@ -319,8 +332,7 @@ carry_table(struct run *r, enum copy_table table, const struct copy_sum *there,
 		    (w.sum.rows == there->rows || w.batch.count == 0))
 			*fits = same_sum(&w.sum, there);
 		else if (ahead <= 0 && w.batch.count > 0)
-			result =
-			    told(r, r->to, ops->write(r->to, table, &w.batch));
+			result = write_batch(r, &w);
 		if (result == STORE_OK)
 			progress(r, COPY_PHASE_ROWS, (int64_t)w.batch.count);
 	} while (result == STORE_OK && *fits && w.batch.count > 0);

@@ -120,7 +120,7 @@ Test(ctl_database, goes_to_a_server_and_back)
 	text =
 	    strstr(there.out, "users                 3          3          3");
 	cr_assert_not_null(text, "%s", there.out);
-	digest = strndup(strrchr(strtok(strdup(text), "\n"), ' ') + 1, 64);
+	digest = strndup(strchr(text, '\n') - 64, 64);
 	cr_expect_eq(strlen(digest), 64);
 	expect_users(server_at, true);
 	cr_expect(ctl_audit_has("\"copied\"", "\"outcome\":\"ok\""));
@@ -131,6 +131,7 @@ Test(ctl_database, goes_to_a_server_and_back)
 	cr_expect_eq(back.status, 0, "%s", back.out);
 	cr_expect_not_null(strstr(back.out, digest), "%s", back.out);
 	expect_users(other_at, true);
+	free(digest);
 	run_free(&there);
 	run_free(&back);
 }
@@ -316,8 +317,7 @@ Test(ctl_database, a_killed_copy_to_a_server_goes_on)
 	ctl_expect(0, "went on behind the 5000 rows", "database", "copy",
 	    file_at, server_at);
 	expect_users(server_at, true);
-	cr_expect_str_eq(
-	    database_query(ctl_folder, "SELECT count(*) FROM sessions"), "1");
+	wait_for_rows("SELECT count(*) FROM sessions", 1);
 }
 
 /* A row that never ends is what it is killed at. */
@@ -343,11 +343,11 @@ Test(ctl_database, a_killed_copy_to_a_file_goes_on)
 	    "CREATE TRIGGER stop BEFORE INSERT ON sessions BEGIN"
 	    " SELECT count(*) FROM users a, users b, users c, users d; END");
 	pid = start_copy(server_at, other_at);
-	while (st.st_size < 600000 && now_ms() < until) {
+	while (st.st_size < 200000 && now_ms() < until) {
 		sleep_ms(20);
 		(void)stat(path, &st);
 	}
-	cr_assert_geq(st.st_size, 600000);
+	cr_assert_geq(st.st_size, 200000);
 	kill_copy(pid, SIGKILL);
 	expect_users(other_at, false);
 	sql_in(other_at, "DROP TRIGGER stop");

@@ -473,3 +473,25 @@ Test(store_copy_trouble, from_is_not_changed)
 	place_remove(&from);
 	place_remove(&to);
 }
+
+/* What only a file takes, as it was written by another hand, is refused by the
+ * server; the sentence says where. */
+Test(store_copy_trouble, what_the_other_side_does_not_take_is_named)
+{
+	char error[STORE_ERROR_MAX];
+
+	place_make(&from, false, "from");
+	place_make(&to, server_there(), "to");
+	if (server_there()) {
+		fill();
+		place_sql(
+		    &from, "UPDATE sessions SET client = CAST(x'ff' AS TEXT)");
+		copy_expect(STORE_INVALID, "(in the table sessions)");
+		cr_expect_eq(place_state(&to, error), STORE_INVALID);
+		place_sql(&from, "UPDATE sessions SET client = '::1'");
+		copy_expect(STORE_OK, "");
+		expect_finished();
+	}
+	place_remove(&from);
+	place_remove(&to);
+}
