@@ -143,7 +143,7 @@ const char *const pg_statement_sql[PG__MAX] = {
 	" name text)"
 	" ORDER BY serial ON CONFLICT DO NOTHING RETURNING number)"
 	" SELECT pg_notify('" CHANNEL_ATTEMPTS "', max(number)::text)"
-	" FROM added",
+	" FROM added HAVING count(*) > 0",
     [PG_ATTEMPT_EACH] = "SELECT number, node, serial, " CLOCK_MS " - at, kind,"
 			" account, address, name FROM attempts"
 			" WHERE number > $1 ORDER BY number LIMIT $2",

@@ -355,7 +355,7 @@ Test(store, processes_that_open_a_new_database_at_once_all_succeed)
 		    query_text(test_path, "SELECT count(*) FROM users"), "8");
 		cr_expect_str_eq(query_text(test_path,
 				     "SELECT count(*) FROM schema_migrations"),
-		    on_postgresql() ? "1" : "2");
+		    "2");
 		folder_renew();
 	}
 	cr_expect_eq(failed, 0);

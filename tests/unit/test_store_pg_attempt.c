@@ -302,11 +302,14 @@ Test(store_pg_attempt, who_listens_is_told_the_highest_number)
 	run_sql(test_path, "NOTIFY corgi_attempts, 'nonsense'");
 	cr_expect_eq(told_of(s, 500), 0, "nothing was appended");
 
+	/* What was said last may come in two parts. */
 	cr_assert_eq(store_revocation_add(other, &logout), STORE_OK);
-	cr_expect_eq(
-	    poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 5000), 1);
-	cr_assert_eq(store_heard(s, &news), STORE_OK);
-	cr_expect(news);
+	for (news = false; !news;) {
+		cr_assert_eq(
+		    poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 5000),
+		    1);
+		cr_assert_eq(store_heard(s, &news), STORE_OK);
+	}
 	cr_assert_eq(store_attempt_told(s, &number), STORE_OK);
 	cr_expect_eq(number, 0);
 	store_close(s);
