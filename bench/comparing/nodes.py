@@ -9,6 +9,9 @@ from .server import Problem, Server
 KINDS = ("warm", "login", "refresh")
 WORKERS = 2
 
+# Logins that wait for a hash say nothing more.
+LOGIN_CONNECTIONS = 16
+
 # Beside the logouts whose delay is measured, at each node: clients that log
 # in as fast as they are answered, guarded ones, and their pace.
 LOAD = ("2", "4", "100")
@@ -60,7 +63,8 @@ class Setup:
     def run(self, kind, seconds):
         """All nodes at once; the connections are the same in number."""
         seconds = max(seconds, 1) if kind == "login" else seconds
-        connections = rounds.CONNECTIONS // len(self.nodes)
+        connections = (LOGIN_CONNECTIONS if kind == "login" else
+                       rounds.CONNECTIONS) // len(self.nodes)
         before = self.cpu()
         running = []
         for node, files in zip(self.nodes, self.files):

@@ -1,7 +1,7 @@
 """Tables (Markdown) of one node and two."""
 from statistics import median
 
-from . import nodes
+from . import nodes, rounds
 from .report import machine_lines, spread
 
 HEADING = "## One node and two"
@@ -60,7 +60,9 @@ def section(raw):
     yield ""
     yield (f"Two workers a node; nodes, the PostgreSQL server (15, with "
            "syncs), and clients share the processors, so a second node brings "
-           "none: the table shows what it costs. 64 connections in all; "
+           "none: the table shows what it costs. "
+           f"{rounds.CONNECTIONS} connections in all, for logins "
+           f"{nodes.LOGIN_CONNECTIONS}; "
            f"{settings['rounds']} rounds of {settings['seconds']:g} s in "
            "turn, every other one backwards; **median** (minimum–maximum).")
     yield ""

@@ -36,9 +36,15 @@ def cpu(pid):
     coarse = 0
     threads = {}
     for process in tree(pid):
-        fields = _read(f"/proc/{process}/stat").rpartition(")")[2].split()
+        try:
+            stat = _read(f"/proc/{process}/stat")
+            living = os.listdir(f"/proc/{process}/task")
+        except OSError:
+            # One that has just ended.
+            continue
+        fields = stat.rpartition(")")[2].split()
         coarse += sum(int(field) for field in fields[11:15]) * TICK_NS
-        for thread in os.listdir(f"/proc/{process}/task"):
+        for thread in living:
             path = f"/proc/{process}/task/{thread}/schedstat"
             try:
                 threads[int(thread)] = int(_read(path).split()[0])
