@@ -87,6 +87,11 @@ struct tally customers_stop(struct customer *customers, size_t n);
 unsigned int
 customers_verify(struct fleet *f, struct customer *customers, size_t n);
 
+/* The status of a refresh and of a login, asked again while it is 503: each
+ * worker finds the database again by itself. */
+int customer_refresh(int port, const char *token);
+int customer_login(int port, const char *name, const char *password);
+
 /* The longest time without any good answer to any of them (milliseconds). */
 long long customers_gap(void);
 
