@@ -87,43 +87,46 @@ place_sql(const struct place *p, const char *sql)
 	place_query(p, sql, NULL, 0);
 }
 
+/* Open it in one way. A server may need a moment to notice that a copy was
+ * killed. */
+KIT enum store_result
+place_try(const struct place *p,
+    enum store_result (*opener)(const char *, struct store **, char *),
+    struct store **s, char error[STORE_ERROR_MAX])
+{
+	enum store_result result = STORE_BUSY;
+	int i;
+
+	for (i = 0; i < 300 && result == STORE_BUSY; i++) {
+		if (i > 0)
+			(void)usleep(100000);
+		result = opener(p->where, s, error);
+	}
+	return (result);
+}
+
 KIT struct store *
 place_open(const struct place *p)
 {
 	char error[STORE_ERROR_MAX];
 	struct store *s;
 
-	cr_assert_eq(store_open(p->where, &s, error), STORE_OK, "%s", error);
+	cr_assert_eq(
+	    place_try(p, store_open, &s, error), STORE_OK, "%s", error);
 	return (s);
 }
 
-/* What opening it in one way says; a server may need a moment to notice that a
- * copy was killed. */
-KIT enum store_result
-place_try(const struct place *p,
-    enum store_result (*opener)(const char *, struct store **, char *),
-    char error[STORE_ERROR_MAX])
-{
-	enum store_result result = STORE_BUSY;
-	struct store *s;
-	int i;
-
-	for (i = 0; i < 300 && result == STORE_BUSY; i++) {
-		if (i > 0)
-			(void)usleep(100000);
-		result = opener(p->where, &s, error);
-		store_close(s);
-	}
-	return (result);
-}
-
-/* What both say. */
+/* What both ways say. */
 KIT enum store_result
 place_state(const struct place *p, char error[STORE_ERROR_MAX])
 {
-	enum store_result existing = place_try(p, store_open_existing, error);
-	enum store_result result = place_try(p, store_open, error);
+	enum store_result existing, result;
+	struct store *s;
 
+	existing = place_try(p, store_open_existing, &s, error);
+	store_close(s);
+	result = place_try(p, store_open, &s, error);
+	store_close(s);
 	cr_expect_eq(result, existing);
 	return (result);
 }
