@@ -299,8 +299,12 @@ nothing_is_forgotten(void)
 
 	store_close(place_open(&from));
 	place_query(&from, tables, text, sizeof(text));
+	/* What was tried an hour ago is not taken along. */
 	cr_expect_str_eq(text,
-	    "revocations rotations schema_migrations sessions subjects users");
+	    from.on_server ? "attempts revocations rotations schema_migrations "
+			     "sessions subjects users"
+			   : "revocations rotations schema_migrations "
+			     "sessions subjects users");
 	for (i = 0; i < COPY__MAX; i++) {
 		(void)snprintf(sql, sizeof(sql),
 		    from.on_server ? "SELECT string_agg(column_name, ', '"
