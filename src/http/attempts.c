@@ -43,10 +43,13 @@ static struct {
 
 static int wake_fd = -1;
 
+/* When each trouble was last logged; 0: not yet. Control thread. */
+static int64_t untold_ms, uncounted_ms;
+
 static size_t peek(struct store_attempt *);
 static void drop(size_t);
 static int64_t ago(void);
-static void complain(const char *, const char *);
+static void complain(int64_t *, const char *, const char *);
 
 int
 attempts_init(void)
@@ -147,8 +150,8 @@ attempts_flush(struct store *store)
 
 	while ((count = peek(rows)) > 0) {
 		if (store_attempt_add(store, rows, count) != STORE_OK) {
-			complain(
-			    "are not told to other nodes", store_error(store));
+			complain(&untold_ms, "are not told to other nodes",
+			    store_error(store));
 			break;
 		}
 		drop(count);
@@ -173,7 +176,8 @@ attempts_turn(struct store *store)
 	result = attempts_follow(store);
 	if (result == STORE_OK)
 		return (true);
-	complain("of other nodes are not counted", store_error(store));
+	complain(&uncounted_ms, "of other nodes are not counted",
+	    store_error(store));
 	return (asked);
 }
 
@@ -222,13 +226,12 @@ attempts_lately(void)
 }
 
 static void
-complain(const char *what, const char *trouble)
+complain(int64_t *last_ms, const char *what, const char *trouble)
 {
-	static int64_t complained_ms;
 	int64_t now = clock_monotonic_ms();
 
-	if (complained_ms != 0 && now - complained_ms < COMPLAIN_MS)
+	if (*last_ms != 0 && now - *last_ms < COMPLAIN_MS)
 		return;
-	complained_ms = now;
+	*last_ms = now;
 	log_line(LOG_LEVEL_ERR, "failed logins %s: %s", what, trouble);
 }
