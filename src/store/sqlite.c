@@ -372,11 +372,11 @@ sqlite_ping(struct store *base)
 	int64_t any;
 
 	if (s->wait > SQLITE_SHORT_WAIT_MS)
-		(void)sqlite3_busy_timeout(s->db, SQLITE_SHORT_WAIT_MS);
+		s->patience = SQLITE_SHORT_WAIT_MS;
 	if ((result = sqlite_still_there(s)) == STORE_OK)
 		result = sqlite_step_integer(s, query, &any);
 	sqlite_reset(query);
-	(void)sqlite3_busy_timeout(s->db, s->wait);
+	s->patience = s->wait;
 	return (result);
 }
 

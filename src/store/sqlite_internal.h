@@ -22,6 +22,8 @@ struct sqlite_store {
 	sqlite3_stmt *statements[STATEMENT__MAX];
 	char *path;
 	int wait;      /* for another writer (milliseconds) */
+	int patience;  /* the same, of the statement under way */
+	int64_t since; /* when that began to wait; clock_monotonic_ms() */
 	bool batching; /* within batch() */
 	bool copying;  /* may be an unfinished copy */
 	int watch;     /* descriptor of the file with the locks, or -1 */

@@ -15,6 +15,10 @@
 #include "store/store_file.h"
 #include "store/store_sqlite.h"
 
+/* Between two looks at a lock (nanoseconds). */
+#define PAUSE_NS 1000000
+
+static int wait_for_lock(void *, int);
 static enum store_result identify(struct sqlite_store *);
 static enum store_result use_wal(struct sqlite_store *, bool);
 static enum store_result schema_version(struct sqlite_store *, int64_t *);
@@ -282,6 +286,26 @@ store_sqlite_set_wait(struct store *base, int milliseconds)
 {
 	struct sqlite_store *s = (struct sqlite_store *)base;
 
-	s->wait = milliseconds;
-	(void)sqlite3_busy_timeout(s->db, milliseconds);
+	s->wait = s->patience = milliseconds;
+	(void)sqlite3_busy_handler(s->db, wait_for_lock, s);
+}
+
+/*
+ * SQLite's own handler doubles its pauses up to a tenth of a second, during
+ * which others come and go: who has lost a few times loses for long. A
+ * transaction takes less than a millisecond, so look again soon.
+ */
+static int
+wait_for_lock(void *arg, int tries)
+{
+	struct sqlite_store *s = arg;
+	int64_t now = clock_monotonic_ms();
+	struct timespec pause = {.tv_nsec = PAUSE_NS};
+
+	if (tries == 0)
+		s->since = now;
+	if (now - s->since >= s->patience)
+		return (0);
+	(void)nanosleep(&pause, NULL);
+	return (1);
 }
