@@ -25,7 +25,10 @@ class Setup:
         self.name = name
         self.place = place
         self.database = database
-        self.settings = {"CORGI_DATABASE": url} if url else {}
+        # The load logs in more often than an account may have sessions.
+        self.settings = {"CORGI_SESSIONS_PER_USER": "0"}
+        if url:
+            self.settings["CORGI_DATABASE"] = url
         self.nodes = []
         self.files = []
         self.runs = {kind: [] for kind in KINDS}

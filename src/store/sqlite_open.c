@@ -15,8 +15,8 @@
 #include "store/store_file.h"
 #include "store/store_sqlite.h"
 
-/* Between two looks at a lock (nanoseconds). */
-#define PAUSE_NS 1000000
+/* Between two looks at a lock (milliseconds). */
+#define PAUSE_MS 1
 
 static int wait_for_lock(void *, int);
 static enum store_result identify(struct sqlite_store *);
@@ -300,12 +300,11 @@ wait_for_lock(void *arg, int tries)
 {
 	struct sqlite_store *s = arg;
 	int64_t now = clock_monotonic_ms();
-	struct timespec pause = {.tv_nsec = PAUSE_NS};
 
 	if (tries == 0)
 		s->since = now;
 	if (now - s->since >= s->patience)
 		return (0);
-	(void)nanosleep(&pause, NULL);
+	(void)sqlite3_sleep(PAUSE_MS);
 	return (1);
 }
