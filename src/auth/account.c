@@ -13,16 +13,13 @@
 static bool name_allowed(const char *, size_t);
 static enum store_result
 look_up(struct store *, const char *, size_t, struct store_user *);
-static void upgrade_hash(const struct account_service *, struct store *,
-    const char *, size_t, struct store_user *);
+static void make_better_hash(const struct account_service *, const char *,
+    size_t, const struct store_user *, char[PASSWORD_HASH_MAX]);
 static enum store_result insert(const struct account_service *, struct store *,
     const char *, size_t, const char *, const char *, struct store_user *);
 static enum store_result
 change_stored(const struct account_service *, const struct session_service *,
     struct store *, struct store_change *, struct store_revocation *);
-static enum error_code
-replace_password(const struct account_service *, const struct session_service *,
-    struct store *, const struct secret *, struct store_user *);
 static enum error_code say_store(struct store *, const char *);
 
 int
@@ -64,37 +61,44 @@ look_up(
 
 /*
  * The password is known now and its hash was made at a lower cost than is
- * configured, or by another program: hash it again. Only while the stored hash
- * is still the one that was verified, so that a password changed meanwhile
- * stays. Not being able to is no reason to refuse a good login.
+ * configured, or by another program: hash it again. Not being able to is no
+ * reason to refuse a good login.
  */
 static void
-upgrade_hash(const struct account_service *svc, struct store *store,
-    const char *password, size_t len, struct store_user *user)
+make_better_hash(const struct account_service *svc, const char *password,
+    size_t len, const struct store_user *user, char hash[PASSWORD_HASH_MAX])
 {
-	char hash[PASSWORD_HASH_MAX];
-	enum store_result result;
-	int64_t now = clock_now(&svc->clock);
-
 	if (!password_needs_rehash(&svc->cost, user->hash))
 		return;
 	if (password_hash(&svc->cost, password, len, hash) == -1) {
+		hash[0] = '\0';
 		log_line(LOG_LEVEL_WARNING,
 		    "account %lld: its hash was not upgraded: out of memory",
 		    (long long)user->id);
-		return;
 	}
+}
+
+/* Only while the stored hash is still the one that was verified, so that a
+ * password changed meanwhile stays. */
+void
+account_upgrade(const struct account_service *svc, struct store *store,
+    struct store_user *user, const char *hash)
+{
+	enum store_result result;
+	int64_t now = clock_now(&svc->clock);
+
+	if (hash[0] == '\0')
+		return;
 	result = store_user_set_hash(store, user->id, user->hash, hash, now);
 	if (result == STORE_OK) {
 		secret_wipe(user->hash, sizeof(user->hash));
-		(void)memcpy(user->hash, hash, sizeof(hash));
+		(void)memcpy(user->hash, hash, strlen(hash) + 1);
 		user->updated_at = now;
 	} else if (result != STORE_NOT_FOUND) {
 		log_line(LOG_LEVEL_WARNING,
 		    "account %lld: its hash was not upgraded: %s",
 		    (long long)user->id, store_error(store));
 	}
-	secret_wipe(hash, sizeof(hash));
 }
 
 /*
@@ -107,18 +111,19 @@ upgrade_hash(const struct account_service *svc, struct store *store,
 enum error_code
 account_login(const struct account_service *svc, struct store *store,
     const char *name, size_t name_len, const char *password,
-    size_t password_len, struct store_user *user)
+    size_t password_len, struct store_user *user, char hash[PASSWORD_HASH_MAX])
 {
-	const char *hash = svc->dummy_hash;
+	const char *stored = svc->dummy_hash;
 	enum store_result found;
 	size_t hashed_len = password_len;
 	int match;
 
+	hash[0] = '\0';
 	found = look_up(store, name, name_len, user);
 	if (found != STORE_OK && found != STORE_NOT_FOUND)
 		return (say_store(store, "login"));
 	if (found == STORE_OK && password_hash_usable(user->hash)) {
-		hash = user->hash;
+		stored = user->hash;
 	} else if (found == STORE_OK) {
 		log_line(LOG_LEVEL_ERR,
 		    "account %lld: its stored password hash is not usable",
@@ -126,10 +131,10 @@ account_login(const struct account_service *svc, struct store *store,
 	}
 	if (hashed_len > PASSWORD_MAX)
 		hashed_len = PASSWORD_MAX;
-	match = password_verify(hash, password, hashed_len);
-	if (match == 1 && hash == user->hash && !user->disabled &&
+	match = password_verify(stored, password, hashed_len);
+	if (match == 1 && stored == user->hash && !user->disabled &&
 	    password_len >= 1 && password_len == hashed_len) {
-		upgrade_hash(svc, store, password, password_len, user);
+		make_better_hash(svc, password, password_len, user, hash);
 		return (ERR_NONE);
 	}
 	secret_wipe(user->hash, sizeof(user->hash));
@@ -235,47 +240,11 @@ account_set_password(const struct account_service *svc,
 	return (result);
 }
 
-/* Only while the hash is the one that was verified; *user has the new one
- * then. */
-static enum error_code
-replace_password(const struct account_service *svc,
-    const struct session_service *sessions, struct store *store,
-    const struct secret *password, struct store_user *user)
-{
-	struct store_change change = {
-	    .kind = STORE_SET_PASSWORD, .user_id = user->id};
-	struct store_revocation made;
-	char hash[PASSWORD_HASH_MAX];
-	enum store_result result;
-	enum error_code code;
-
-	if (password_hash(&svc->cost, password->data, password->len, hash) ==
-	    -1)
-		return (ERR_BUSY);
-	change.expected_hash = user->hash;
-	change.hash = hash;
-	result = change_stored(svc, sessions, store, &change, &made);
-	if (result == STORE_OK) {
-		secret_wipe(user->hash, sizeof(user->hash));
-		(void)memcpy(user->hash, hash, sizeof(hash));
-		user->updated_at = change.now;
-		user->version = made.version;
-		code = session_apply(sessions, &made);
-	} else if (result == STORE_NOT_FOUND) {
-		code = ERR_CURRENT_PASSWORD;
-	} else {
-		code = say_store(store, "password");
-	}
-	secret_wipe(hash, sizeof(hash));
-	return (code);
-}
-
 enum error_code
-account_change_password(const struct account_service *svc,
-    const struct session_service *sessions, struct store *store,
+account_check_change(const struct account_service *svc, struct store *store,
     const char *subject, size_t subject_len, const struct secret *current,
     const struct secret *password, struct store_user *user,
-    enum password_fault *fault)
+    enum password_fault *fault, char hash[PASSWORD_HASH_MAX])
 {
 	enum store_result found = STORE_NOT_FOUND;
 	enum error_code code = ERR_NONE;
@@ -302,8 +271,41 @@ account_change_password(const struct account_service *svc,
 		if (*fault != PASSWORD_ALLOWED)
 			code = ERR_PASSWORD_RULES;
 	}
-	if (code == ERR_NONE)
-		code = replace_password(svc, sessions, store, password, user);
+	if (code == ERR_NONE &&
+	    password_hash(&svc->cost, password->data, password->len, hash) ==
+		-1)
+		code = ERR_BUSY;
+	if (code != ERR_NONE)
+		secret_wipe(user->hash, sizeof(user->hash));
+	return (code);
+}
+
+/* Only while the hash is the one that was verified. */
+enum error_code
+account_change_password(const struct account_service *svc,
+    const struct session_service *sessions, struct store *store,
+    struct store_user *user, const char *hash)
+{
+	struct store_change change = {.kind = STORE_SET_PASSWORD,
+	    .user_id = user->id,
+	    .expected_hash = user->hash,
+	    .hash = hash};
+	struct store_revocation made;
+	enum store_result result;
+	enum error_code code;
+
+	result = change_stored(svc, sessions, store, &change, &made);
+	if (result == STORE_OK) {
+		secret_wipe(user->hash, sizeof(user->hash));
+		(void)memcpy(user->hash, hash, strlen(hash) + 1);
+		user->updated_at = change.now;
+		user->version = made.version;
+		code = session_apply(sessions, &made);
+	} else if (result == STORE_NOT_FOUND) {
+		code = ERR_CURRENT_PASSWORD;
+	} else {
+		code = say_store(store, "password");
+	}
 	if (code != ERR_NONE)
 		secret_wipe(user->hash, sizeof(user->hash));
 	return (code);
@@ -312,32 +314,40 @@ account_change_password(const struct account_service *svc,
 /* A name that is taken is found before anything is hashed: the answer says it
  * anyway, and the throttle counts it. */
 enum error_code
-account_register(const struct account_service *svc, struct store *store,
+account_check_register(const struct account_service *svc, struct store *store,
     const struct secret *name, const struct secret *password,
-    struct store_user *user, enum password_fault *fault)
+    enum password_fault *fault, char hash[PASSWORD_HASH_MAX])
 {
 	const char *text = (const char *)name->data;
-	char hash[PASSWORD_HASH_MAX];
 	enum store_result result;
+	struct store_user user;
 
-	memset(user, 0, sizeof(*user));
 	*fault = PASSWORD_ALLOWED;
 	if (!name_allowed(text, name->len))
 		return (ERR_VALIDATION);
 	*fault = password_check(password->data, password->len, text, name->len);
 	if (*fault != PASSWORD_ALLOWED)
 		return (ERR_PASSWORD_RULES);
-	result = store_user_find(store, text, name->len, user);
-	secret_wipe(user, sizeof(*user));
+	result = store_user_find(store, text, name->len, &user);
+	secret_wipe(&user, sizeof(user));
 	if (result == STORE_OK)
 		return (ERR_USERNAME_TAKEN);
-	if (result == STORE_NOT_FOUND) {
-		if (password_hash(
-			&svc->cost, password->data, password->len, hash) == -1)
-			return (ERR_BUSY);
-		result = insert(svc, store, text, name->len, hash, "", user);
-		secret_wipe(hash, sizeof(hash));
-	}
+	if (result != STORE_NOT_FOUND)
+		return (say_store(store, "register"));
+	if (password_hash(&svc->cost, password->data, password->len, hash) ==
+	    -1)
+		return (ERR_BUSY);
+	return (ERR_NONE);
+}
+
+enum error_code
+account_register(const struct account_service *svc, struct store *store,
+    const struct secret *name, const char *hash, struct store_user *user)
+{
+	enum store_result result;
+
+	result = insert(
+	    svc, store, (const char *)name->data, name->len, hash, "", user);
 	if (result == STORE_OK)
 		return (ERR_NONE);
 	return (result == STORE_EXISTS ? ERR_USERNAME_TAKEN

@@ -19,6 +19,12 @@
 #include "base/clock.h"
 #include "store/store.h"
 
+/*
+ * What takes a hash and a change of the store comes in two functions, since
+ * they may run on two threads: hashing is put aside when there is other work,
+ * and whoever is put aside in the middle of a transaction holds up all who
+ * write.
+ */
 struct account_service {
 	struct password_cost cost;
 	struct clock clock;
@@ -35,14 +41,22 @@ account_service_init(struct account_service *svc, const struct config *config,
  * account and a wrong password alike, after the same work (*user is then the
  * account without its hash where there is one, for the audit log, and its id 0
  * where there is none); ERR_STORE when the store cannot say; ERR_BUSY when
- * there is no memory to hash. On success *user is filled, and a hash made at a
- * lower cost or by another program has been replaced (a failure to do so is
- * logged and does not fail the login).
+ * there is no memory to hash. On success *user is filled; hash is "", or takes
+ * the place of one that was made at a lower cost or by another program: see
+ * account_upgrade().
  */
 enum error_code account_login(const struct account_service *svc,
     struct store *store, const char *name, size_t name_len,
-    const char *password, size_t password_len, struct store_user *user)
-    __attribute__((warn_unused_result));
+    const char *password, size_t password_len, struct store_user *user,
+    char hash[PASSWORD_HASH_MAX]) __attribute__((warn_unused_result));
+
+/*
+ * Keep the new hash of a good login ("": there is none), if the stored one is
+ * still that of *user, which has the new one then. A failure is logged and no
+ * reason to refuse the login.
+ */
+void account_upgrade(const struct account_service *svc, struct store *store,
+    struct store_user *user, const char *hash);
 
 /*
  * Add an account with roles ("" for none). *user (may be NULL) is the new
@@ -74,28 +88,44 @@ enum store_result account_change(const struct account_service *svc,
     struct store_change *change) __attribute__((warn_unused_result));
 
 /*
- * Change the password of the account with this subject, by somebody who knows
- * the current one, ending all its sessions. ERR_NONE with the changed account
- * in *user; ERR_CURRENT_PASSWORD; ERR_PASSWORD_RULES with *fault;
+ * Whether somebody who knows the current password may change it to another one:
+ * of the account with this subject. ERR_NONE with the account in *user and the
+ * new hash; ERR_CURRENT_PASSWORD; ERR_PASSWORD_RULES with *fault;
  * ERR_TOKEN_REVOKED when there is no such account any more, or it is disabled;
- * ERR_STORE; ERR_BUSY; ERR_REVOCATIONS_FULL (the password is changed, but the
+ * ERR_STORE; ERR_BUSY.
+ */
+enum error_code account_check_change(const struct account_service *svc,
+    struct store *store, const char *subject, size_t subject_len,
+    const struct secret *current, const struct secret *password,
+    struct store_user *user, enum password_fault *fault,
+    char hash[PASSWORD_HASH_MAX]) __attribute__((warn_unused_result));
+
+/*
+ * Then change it, ending all sessions of the account. ERR_NONE with the changed
+ * account in *user; ERR_CURRENT_PASSWORD when it is not the one that was checked
+ * any more; ERR_STORE; ERR_REVOCATIONS_FULL (the password is changed, but the
  * workers do not know yet what that ended).
  */
 enum error_code account_change_password(const struct account_service *svc,
     const struct session_service *sessions, struct store *store,
-    const char *subject, size_t subject_len, const struct secret *current,
-    const struct secret *password, struct store_user *user,
-    enum password_fault *fault) __attribute__((warn_unused_result));
+    struct store_user *user, const char *hash)
+    __attribute__((warn_unused_result));
 
 /*
- * Make an account for whoever asks. ERR_NONE with *user; ERR_USERNAME_TAKEN;
- * ERR_PASSWORD_RULES with *fault; ERR_VALIDATION for a name that breaks the
- * limits; ERR_STORE; ERR_BUSY.
+ * Whether whoever asks may have an account of that name. ERR_NONE with the hash
+ * of its password; ERR_USERNAME_TAKEN; ERR_PASSWORD_RULES with *fault;
+ * ERR_VALIDATION for a name that breaks the limits; ERR_STORE; ERR_BUSY.
  */
-enum error_code account_register(const struct account_service *svc,
+enum error_code account_check_register(const struct account_service *svc,
     struct store *store, const struct secret *name,
-    const struct secret *password, struct store_user *user,
-    enum password_fault *fault) __attribute__((warn_unused_result));
+    const struct secret *password, enum password_fault *fault,
+    char hash[PASSWORD_HASH_MAX]) __attribute__((warn_unused_result));
+
+/* Then make it. ERR_NONE with *user; ERR_USERNAME_TAKEN when somebody was
+ * faster; ERR_STORE. */
+enum error_code account_register(const struct account_service *svc,
+    struct store *store, const struct secret *name, const char *hash,
+    struct store_user *user) __attribute__((warn_unused_result));
 
 /*
  * Add the demo account cosmo / space-corgi when the store holds no account at

@@ -16,7 +16,9 @@
 static int begin_password(struct http_request *, const struct claims *);
 static int begin_register(struct http_request *);
 static enum error_code work_password(struct session_job *, struct store *);
+static enum error_code then_password(struct session_job *, struct store *);
 static enum error_code work_register(struct session_job *, struct store *);
+static enum error_code then_register(struct session_job *, struct store *);
 
 GUARDED_HANDLER(handle_password)
 {
@@ -63,7 +65,7 @@ begin_password(struct http_request *req, const struct claims *claims)
 	if (job == NULL || !session_job_read(req, job, &credentials_change))
 		return (KORE_RESULT_OK);
 	job->cookies = guard_from_cookie(req);
-	job->then = session_job_begin;
+	job->then = then_password;
 	if (job->credentials.values[CREDENTIALS_CURRENT].len == 0) {
 		job->result = ERR_CURRENT_PASSWORD;
 		session_job_audit(job);
@@ -88,36 +90,54 @@ begin_register(struct http_request *req)
 	if (job == NULL || !session_job_read(req, job, &credentials_login) ||
 	    !session_job_admit(req, job, NULL, 0))
 		return (KORE_RESULT_OK);
+	job->then = then_register;
 	return (session_job_start(req, job, OFFLOAD_LONG));
 }
 
-/* Background thread: the change; a session in place of those it ended
- * follows. */
+/* Background thread: whether it may be changed, and the new hash. */
 static enum error_code
 work_password(struct session_job *job, struct store *store)
 {
-	const struct service *service = service_get();
 	const struct secret *values = job->credentials.values;
-	enum error_code code;
 	const char *subject;
 	size_t len;
 
 	subject = claims_subject(job->claims, &len);
-	code = account_change_password(&service->accounts, &service->sessions,
-	    store, subject, len, &values[CREDENTIALS_CURRENT],
-	    &values[CREDENTIALS_NEW], &job->user, &job->fault);
-	if (code == ERR_NONE)
-		job->done = true;
-	return (code);
+	return (account_check_change(&service_get()->accounts, store, subject,
+	    len, &values[CREDENTIALS_CURRENT], &values[CREDENTIALS_NEW],
+	    &job->user, &job->fault, job->hash));
 }
 
-/* Background thread. */
+/* The change, and a session in place of those it ended. */
+static enum error_code
+then_password(struct session_job *job, struct store *store)
+{
+	const struct service *service = service_get();
+	enum error_code code;
+
+	code = account_change_password(&service->accounts, &service->sessions,
+	    store, &job->user, job->hash);
+	if (code != ERR_NONE)
+		return (code);
+	job->done = true;
+	return (session_job_begin(job, store));
+}
+
+/* Background thread, and the next. */
 static enum error_code
 work_register(struct session_job *job, struct store *store)
 {
 	const struct secret *values = job->credentials.values;
 
-	return (account_register(&service_get()->accounts, store,
+	return (account_check_register(&service_get()->accounts, store,
 	    &values[CREDENTIALS_USERNAME], &values[CREDENTIALS_PASSWORD],
-	    &job->user, &job->fault));
+	    &job->fault, job->hash));
+}
+
+static enum error_code
+then_register(struct session_job *job, struct store *store)
+{
+	return (account_register(&service_get()->accounts, store,
+	    &job->credentials.values[CREDENTIALS_USERNAME], job->hash,
+	    &job->user));
 }

@@ -13,6 +13,7 @@ static int begin(struct http_request *);
 static int end(struct http_request *, const struct session_job *);
 static bool asks_for_cookies(struct http_request *);
 static enum error_code work(struct session_job *, struct store *);
+static enum error_code work_then(struct session_job *, struct store *);
 
 int
 handle_login(struct http_request *req)
@@ -34,7 +35,7 @@ begin(struct http_request *req)
 	if (job == NULL || !session_job_read(req, job, &credentials_login))
 		return (KORE_RESULT_OK);
 	job->cookies = asks_for_cookies(req);
-	job->then = session_job_begin;
+	job->then = work_then;
 	name = &job->credentials.values[CREDENTIALS_USERNAME];
 	if (!session_job_admit(req, job, name->data, name->len))
 		return (KORE_RESULT_OK);
@@ -72,7 +73,7 @@ asks_for_cookies(struct http_request *req)
 	return (false);
 }
 
-/* Background thread: the password; a session follows. */
+/* Background thread: the password; a session follows, in the next one. */
 static enum error_code
 work(struct session_job *job, struct store *store)
 {
@@ -84,8 +85,15 @@ work(struct session_job *job, struct store *store)
 	    (const char *)values[CREDENTIALS_USERNAME].data,
 	    values[CREDENTIALS_USERNAME].len,
 	    (const char *)values[CREDENTIALS_PASSWORD].data,
-	    values[CREDENTIALS_PASSWORD].len, &job->user);
+	    values[CREDENTIALS_PASSWORD].len, &job->user, job->hash);
 	if (code == ERR_CREDENTIALS && job->user.disabled)
 		job->reason = "disabled";
 	return (code);
+}
+
+static enum error_code
+work_then(struct session_job *job, struct store *store)
+{
+	account_upgrade(&service_get()->accounts, store, &job->user, job->hash);
+	return (session_job_begin(job, store));
 }

@@ -29,8 +29,9 @@ struct session_job {
 	bool cookies;        /* tokens are answered in cookies */
 	struct throttle_ticket ticket;
 
-	/* What is done about it; background thread. What follows when that went
-	 * well, and has to wait for the disk; NULL: nothing. */
+	/* What is done about it: hashes, and what is asked of the store.
+	 * Background thread. What follows when that went well, and changes the
+	 * store, on the thread for short jobs; NULL: nothing. */
 	enum audit_kind kind;
 	enum error_code (*work)(struct session_job *, struct store *);
 	enum error_code (*then)(struct session_job *, struct store *);
@@ -41,6 +42,7 @@ struct session_job {
 	const char *reason; /* of a failure, for the audit log, where the
 			     * result's own name will not do */
 	struct store_user user;
+	char hash[PASSWORD_HASH_MAX]; /* a new one that is to be kept */
 	struct session_tokens tokens;
 	enum password_fault fault;
 };
@@ -68,8 +70,8 @@ bool session_job_read(struct http_request *req, struct session_job *job,
 bool session_job_admit(struct http_request *req, struct session_job *job,
     const void *name, size_t len) __attribute__((warn_unused_result));
 
-/* Begin a session for job->user: what follows where a password has been found
- * right. Background thread. */
+/* Begin a session for job->user: for what follows where a password has been
+ * found right. Background thread. */
 enum error_code session_job_begin(struct session_job *job, struct store *store);
 
 /* Start it; the handler returns what this returns. */

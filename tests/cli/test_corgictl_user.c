@@ -17,6 +17,7 @@ log_in(const char *name, const char *password, size_t len)
 	const struct config config = {
 	    .argon2_memory_kib = 64, .argon2_passes = 1};
 	struct account_service service;
+	char hash[PASSWORD_HASH_MAX];
 	struct store_user user;
 	enum error_code code;
 	struct store *s;
@@ -24,7 +25,7 @@ log_in(const char *name, const char *password, size_t len)
 	s = ctl_store_in(ctl_data);
 	cr_assert_eq(account_service_init(&service, &config, clock_system), 0);
 	code = account_login(
-	    &service, s, name, strlen(name), password, len, &user);
+	    &service, s, name, strlen(name), password, len, &user, hash);
 	store_close(s);
 	return (code);
 }

@@ -84,17 +84,17 @@ Test(account, a_nul_ends_neither_name_nor_password)
 
 	cr_assert_eq(add("a\0b", 3, "p\0qqqqqqq", 9), STORE_OK);
 	cr_expect_eq(
-	    account_login(&accounts, store, "a\0b", 3, "p\0qqqqqqq", 9, &out),
+	    login_with(&accounts, store, "a\0b", 3, "p\0qqqqqqq", 9, &out),
 	    ERR_NONE);
 	cr_expect_eq(
-	    account_login(&accounts, store, "a\0b", 3, "p\0qqqqqqr", 9, &out),
+	    login_with(&accounts, store, "a\0b", 3, "p\0qqqqqqr", 9, &out),
 	    ERR_CREDENTIALS);
-	cr_expect_eq(account_login(&accounts, store, "a\0b", 3, "p", 1, &out),
+	cr_expect_eq(login_with(&accounts, store, "a\0b", 3, "p", 1, &out),
 	    ERR_CREDENTIALS);
 	cr_expect_eq(
-	    account_login(&accounts, store, "a", 1, "p\0qqqqqqq", 9, &out),
+	    login_with(&accounts, store, "a", 1, "p\0qqqqqqq", 9, &out),
 	    ERR_CREDENTIALS);
-	cr_expect_eq(account_login(&accounts, store, "cosmo\0", 6, PASSWORD,
+	cr_expect_eq(login_with(&accounts, store, "cosmo\0", 6, PASSWORD,
 			 strlen(PASSWORD), &out),
 	    ERR_CREDENTIALS);
 }
@@ -113,16 +113,16 @@ Test(account, beyond_the_limits_nobody_gets_in)
 	password[PASSWORD_MAX] = 'p';
 	cr_assert_eq(
 	    add(name, STORE_NAME_MAX, password, PASSWORD_MAX), STORE_OK);
-	cr_expect_eq(account_login(&accounts, store, name, STORE_NAME_MAX,
+	cr_expect_eq(login_with(&accounts, store, name, STORE_NAME_MAX,
 			 password, PASSWORD_MAX, &out),
 	    ERR_NONE);
-	cr_expect_eq(account_login(&accounts, store, name, STORE_NAME_MAX,
+	cr_expect_eq(login_with(&accounts, store, name, STORE_NAME_MAX,
 			 password, PASSWORD_MAX + 1, &out),
 	    ERR_CREDENTIALS);
-	cr_expect_eq(account_login(&accounts, store, name, STORE_NAME_MAX,
+	cr_expect_eq(login_with(&accounts, store, name, STORE_NAME_MAX,
 			 password, PASSWORD_MAX - 4, &out),
 	    ERR_CREDENTIALS);
-	cr_expect_eq(account_login(&accounts, store, name, STORE_NAME_MAX + 1,
+	cr_expect_eq(login_with(&accounts, store, name, STORE_NAME_MAX + 1,
 			 password, PASSWORD_MAX, &out),
 	    ERR_CREDENTIALS);
 }
@@ -133,13 +133,12 @@ Test(account, a_hash_of_lower_cost_is_made_anew_at_a_good_login_only)
 	struct store_user before = user, out, after;
 
 	kit.now += 100;
-	cr_expect_eq(
-	    account_login(&better, store, "cosmo", 5, "wrong", 5, &out),
+	cr_expect_eq(login_with(&better, store, "cosmo", 5, "wrong", 5, &out),
 	    ERR_CREDENTIALS);
 	user_look_up();
 	cr_expect_str_eq(user.hash, before.hash);
 
-	cr_expect_eq(account_login(&better, store, "cosmo", 5, PASSWORD,
+	cr_expect_eq(login_with(&better, store, "cosmo", 5, PASSWORD,
 			 strlen(PASSWORD), &out),
 	    ERR_NONE);
 	user_look_up();
@@ -150,7 +149,7 @@ Test(account, a_hash_of_lower_cost_is_made_anew_at_a_good_login_only)
 	cr_expect_eq(after.updated_at, kit.now);
 	cr_expect_eq(out.updated_at, kit.now);
 	cr_expect_eq(after.version, before.version, "ends nothing");
-	cr_expect_eq(account_login(&better, store, "cosmo", 5, PASSWORD,
+	cr_expect_eq(login_with(&better, store, "cosmo", 5, PASSWORD,
 			 strlen(PASSWORD), &out),
 	    ERR_NONE);
 
@@ -220,7 +219,7 @@ Test(account, an_upgrade_never_overwrites_a_password_changed_meanwhile)
 	struct session_tokens tokens;
 	struct store_user out;
 
-	cr_expect_eq(account_login(&better, &racing, "cosmo", 5, PASSWORD,
+	cr_expect_eq(login_with(&better, &racing, "cosmo", 5, PASSWORD,
 			 strlen(PASSWORD), &out),
 	    ERR_NONE);
 	cr_expect_eq(session_begin(&service, store, &out, "192.0.2.1", &tokens),
@@ -252,7 +251,7 @@ Test(account, a_hash_that_cannot_be_replaced_does_not_fail_the_login)
 	cr_assert_eq(sqlite3_open(test_path, &other), SQLITE_OK);
 	cr_assert_eq(
 	    sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), 0);
-	cr_expect_eq(account_login(&better, store, "cosmo", 5, PASSWORD,
+	cr_expect_eq(login_with(&better, store, "cosmo", 5, PASSWORD,
 			 strlen(PASSWORD), &out),
 	    ERR_NONE);
 	cr_expect_str_eq(out.hash, user.hash, "the one that is stored");
@@ -295,7 +294,7 @@ refusal_us(const char *name)
 	cr_assert_eq(password_dummy(&better.cost, better.dummy_hash), 0);
 	for (i = 0; i < 5; i++) {
 		cr_assert_eq(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &begun), 0);
-		cr_expect_neq(account_login(&better, store, name, strlen(name),
+		cr_expect_neq(login_with(&better, store, name, strlen(name),
 				  "wrong", 5, &out),
 		    ERR_NONE);
 		cr_assert_eq(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &done), 0);
@@ -353,7 +352,7 @@ Test(account, a_disabled_account_is_refused_with_the_right_password)
 	cr_assert_eq(change_account(
 			 store, "cosmo", 5, STORE_SET_DISABLED, kit.now, &made),
 	    STORE_OK);
-	cr_expect_eq(account_login(&better, store, "cosmo", 5, PASSWORD,
+	cr_expect_eq(login_with(&better, store, "cosmo", 5, PASSWORD,
 			 strlen(PASSWORD), &out),
 	    ERR_CREDENTIALS);
 	cr_expect_eq(out.id, user.id);
