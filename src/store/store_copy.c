@@ -50,7 +50,7 @@ static void close_side(struct store *);
 static enum store_result open_both(struct run *);
 static enum store_result claim_marked(struct run *, const char *, const char *);
 static enum store_result claim(struct run *);
-static void sum_batch(struct walk *);
+static size_t sum_batch(struct walk *);
 static enum store_result step(struct run *, struct walk *, size_t);
 static enum store_result sum_table(
     struct run *, struct store *, enum copy_table, bool, struct copy_sum *);
@@ -66,6 +66,7 @@ sum_side(struct run *, struct store *, struct copy_sum[COPY__MAX]);
 static enum store_result judge(struct run *);
 static enum store_result compare(struct run *);
 static enum store_result count_rows(struct run *, int64_t *);
+static enum store_result check_count(struct run *);
 static void progress(struct run *, enum copy_phase, int64_t);
 
 static const struct store_copy_ops *
@@ -229,8 +230,12 @@ claim(struct run *r)
 	return (result);
 }
 
-/* Take the rows of a batch into the digest, each by its own. */
-static void
+/*
+ * Take the rows of a batch into the digest, each by its own. 0, or the length
+ * of a key that no row of ours has (bytes): not every table holds its keys to
+ * their limits, and a database can be tampered with.
+ */
+static size_t
 sum_batch(struct walk *w)
 {
 	uint8_t both[2 * STORE_DIGEST_LEN];
@@ -240,17 +245,20 @@ sum_batch(struct walk *w)
 
 	for (i = 0; i < w->batch.count; i++, row += len) {
 		len = copy_row_fields(row, w->table, fields);
+		if (fields[0].len > sizeof(w->key.bytes))
+			return (fields[0].len);
 		(void)memcpy(both, w->sum.digest, STORE_DIGEST_LEN);
 		secret_digest(row, len, both + STORE_DIGEST_LEN);
 		secret_digest(both, sizeof(both), w->sum.digest);
 	}
 	if (w->batch.count == 0)
-		return;
+		return (0);
 	w->key.set = true;
 	w->key.integer = fields[0].integer;
 	w->key.len = fields[0].len;
 	(void)memcpy(w->key.bytes, fields[0].data, fields[0].len);
 	w->sum.rows += (int64_t)w->batch.count;
+	return (0);
 }
 
 /* Read the next batch of a walk and add it up; none at the end. */
@@ -258,6 +266,7 @@ static enum store_result
 step(struct run *r, struct walk *w, size_t limit)
 {
 	enum store_result result;
+	size_t too_long;
 
 	copy_batch_clear(&w->batch);
 	result = ops_of(w->store)->read(
@@ -266,7 +275,12 @@ step(struct run *r, struct walk *w, size_t limit)
 		return (told(r, w->store, result));
 	if (w->batch.failed)
 		return (say(r->copy, STORE_FAILED, "out of memory"));
-	sum_batch(w);
+	if ((too_long = sum_batch(w)) != 0)
+		return (say(r->copy, STORE_DAMAGED,
+		    "%s: the table %s has a key of %zu bytes, which is too "
+		    "long",
+		    ops_of(w->store)->shown(w->store),
+		    copy_shapes[w->table].name, too_long));
 	return (STORE_OK);
 }
 
@@ -400,6 +414,23 @@ count_rows(struct run *r, int64_t *total)
 	return (result);
 }
 
+/* A walk goes by the keys: it would pass over a row whose key comes before all
+ * that ours have, or that an index which is damaged does not name. */
+static enum store_result
+check_count(struct run *r)
+{
+	enum copy_table table;
+	int64_t rows = 0;
+
+	for (table = 0; table < COPY__MAX; table++)
+		rows += r->carried[table].rows;
+	if (rows == r->total)
+		return (STORE_OK);
+	return (say(r->copy, STORE_DAMAGED,
+	    "%s: of %lld rows %lld are found by their keys",
+	    r->copy->from_shown, (long long)r->total, (long long)rows));
+}
+
 /* What an earlier run has left and FROM has no longer goes, and with it all
  * the rest: there is nothing in an unfinished copy that is not FROM's. */
 static enum store_result
@@ -421,6 +452,8 @@ carry(struct run *r)
 		if (result == STORE_OK)
 			result = carry_all(r, &fits);
 	}
+	if (result == STORE_OK)
+		result = check_count(r);
 	if (result == STORE_OK)
 		result = carry_counters(r);
 	if (result != STORE_OK) {

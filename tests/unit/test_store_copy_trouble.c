@@ -474,6 +474,44 @@ Test(store_copy_trouble, from_is_not_changed)
 	place_remove(&to);
 }
 
+/* Not every table holds its keys to their limits. One that no buffer is made
+ * for ends the copy, and so does one that a walk does not meet. */
+static void
+odd_keys(void)
+{
+	char error[STORE_ERROR_MAX];
+	struct store *s = place_open(&from);
+
+	(void)have_account(s, "one");
+	store_close(s);
+	place_sql(&from,
+	    from.on_server ? "INSERT INTO subjects VALUES"
+			     " (decode(repeat('61', 255), 'hex'))"
+			   : "INSERT INTO subjects VALUES (zeroblob(255))");
+	place_sql(&from,
+	    from.on_server ? "INSERT INTO subjects VALUES"
+			     " (decode(repeat('7a', 2000), 'hex'))"
+			   : "INSERT INTO subjects VALUES (CAST(replace("
+			     "hex(zeroblob(1000)), '0', 'z') AS BLOB))");
+	copy_expect(STORE_DAMAGED, "subjects has a key of 2000 bytes");
+	cr_expect_eq(place_state(&to, error), STORE_INVALID);
+	place_sql(&from, "DELETE FROM subjects WHERE length(subject) = 2000");
+
+	place_sql(&from,
+	    from.on_server ? "INSERT INTO subjects VALUES ('')"
+			   : "INSERT INTO subjects VALUES (zeroblob(0))");
+	copy_expect(STORE_DAMAGED, "of 4 rows 3 are found");
+	cr_expect_eq(place_state(&to, error), STORE_INVALID);
+	place_sql(&from, "DELETE FROM subjects WHERE length(subject) = 0");
+	copy_expect(STORE_OK, "");
+	count_in(&to, "subjects", "2");
+}
+
+Test(store_copy_trouble, a_key_that_is_out_of_bounds_ends_it)
+{
+	each_direction(odd_keys);
+}
+
 /* What only a file takes, as it was written by another hand, is refused by the
  * server; the sentence says where. */
 Test(store_copy_trouble, what_the_other_side_does_not_take_is_named)
