@@ -14,7 +14,7 @@
 #include "http/service.h"
 
 /* Most rows that wait to be appended: those of some seconds of hashing. */
-#define WAITING_MAX 512
+#define WAITING_MAX (16 * STORE_ATTEMPTS_MAX)
 
 /* How often the log is looked at although nothing was told of it. */
 #define HEARTBEAT_MS 1000
@@ -48,6 +48,7 @@ static int64_t untold_ms, uncounted_ms;
 
 static size_t peek(struct store_attempt *);
 static void drop(size_t);
+static bool append(struct store *);
 static int64_t ago(void);
 static void complain(int64_t *, const char *, const char *);
 
@@ -140,24 +141,33 @@ drop(size_t count)
 		    (unsigned long long)dropped);
 }
 
-/* What the store does not take now waits: it is there once in the end. */
-bool
-attempts_flush(struct store *store)
+/* The rows that wait longest, as many as go at once; whether the store took
+ * any. What it does not take now waits: it is there once in the end. */
+static bool
+append(struct store *store)
 {
 	struct store_attempt rows[STORE_ATTEMPTS_MAX];
-	bool asked = false;
-	size_t count;
+	size_t count = peek(rows);
 
-	while ((count = peek(rows)) > 0) {
-		if (store_attempt_add(store, rows, count) != STORE_OK) {
-			complain(&untold_ms, "are not told to other nodes",
-			    store_error(store));
-			break;
-		}
-		drop(count);
-		asked = true;
+	if (count == 0)
+		return (false);
+	if (store_attempt_add(store, rows, count) != STORE_OK) {
+		complain(&untold_ms, "are not told to other nodes",
+		    store_error(store));
+		return (false);
 	}
-	return (asked);
+	drop(count);
+	return (true);
+}
+
+void
+attempts_flush(struct store *store)
+{
+	size_t left;
+
+	for (left = WAITING_MAX; left > 0 && append(store);
+	     left -= STORE_ATTEMPTS_MAX)
+		continue;
 }
 
 bool
@@ -167,7 +177,7 @@ attempts_turn(struct store *store)
 	int64_t told;
 	bool asked;
 
-	asked = attempts_flush(store);
+	asked = append(store);
 	if (store_attempt_told(store, &told) != STORE_OK)
 		return (asked);
 	if (told <= throttle_position(service_get()->throttle) &&

@@ -30,14 +30,18 @@ int attempts_fd(void);
 void attempts_note(void);
 
 /*
- * Append the rows that wait, and follow the log when it has grown or was not
+ * Append rows that wait, as many as go at once and no more: the thread has
+ * revocations to follow as well, and whoever fails fast enough sees to it that
+ * there are always more. Then follow the log, when it has grown or was not
  * looked at for a while. Whether the store was asked for anything, and
- * answered: meanwhile it may have told of more. Control thread.
+ * answered: meanwhile it may have told of more, and more may wait. Control
+ * thread.
  */
 bool attempts_turn(struct store *store) __attribute__((warn_unused_result));
 
-/* Append the rows that wait, as far as that is possible. Control thread. */
-bool attempts_flush(struct store *store);
+/* Append the rows that wait, as far as that is possible: when no more come.
+ * Control thread. */
+void attempts_flush(struct store *store);
 
 /* Count what the others have counted so far. Control thread; parent. */
 enum store_result

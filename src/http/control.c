@@ -217,7 +217,8 @@ static void *
 control_thread(void *arg)
 {
 	struct pollfd fds[4];
-	int client;
+	bool more = false;
+	int client, wait;
 
 	(void)arg;
 	(void)priority_event_loop();
@@ -231,8 +232,8 @@ control_thread(void *arg)
 	fds[3].events = POLLIN;
 	for (;;) {
 		fds[3].fd = follow_fd();
-		if (poll(fds, 4, fds[3].fd == -1 ? TICK_MS : TELLS_MS) == -1 &&
-		    errno != EINTR)
+		wait = fds[3].fd == -1 ? TICK_MS : TELLS_MS;
+		if (poll(fds, 4, more ? 0 : wait) == -1 && errno != EINTR)
 			break;
 		if (fds[0].revents != 0)
 			break;
@@ -242,7 +243,7 @@ control_thread(void *arg)
 			(void)close(client);
 		}
 		attempts_note();
-		follow_tick();
+		more = follow_tick();
 	}
 	follow_end();
 	return (NULL);

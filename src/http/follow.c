@@ -21,9 +21,9 @@
 #define HEARTBEAT_MS 1000
 #define PREPARE_MS   1000
 
-/* How often it is asked at most before others have their turn, while it goes
- * on telling. */
-#define TURNS_MAX 50
+/* How long it is asked at most before others have their turn, while it goes on
+ * telling or being told (milliseconds). */
+#define TURNS_MS 200
 
 /* What the one control thread of this worker keeps. */
 static struct {
@@ -37,20 +37,21 @@ static struct {
 
 static bool prepared(void);
 static void look(struct store *);
-static void hear(struct store *);
+static bool hear(struct store *);
 static bool follow(struct store *);
 static void purge(struct store *);
 static void complain(const char *);
 
-void
+bool
 follow_tick(void)
 {
 	struct store *store;
+	bool more = false;
 
 	if (!prepared() || (store = service_store(&follower.local)) == NULL)
-		return;
+		return (false);
 	if (service_get()->on_server)
-		hear(store);
+		more = hear(store);
 	else
 		look(store);
 	if (follower.local != NULL &&
@@ -58,6 +59,7 @@ follow_tick(void)
 		follower.purged_ms = clock_monotonic_ms();
 		purge(follower.local);
 	}
+	return (more);
 }
 
 int
@@ -103,34 +105,38 @@ look(struct store *store)
 }
 
 /*
- * A server tells of every row of both logs. It is asked for the rows also when none of this
- * node's workers has done so for a while: what came of that is the sign that it
- * can still be heard, and what was told to a connection that is gone is in the
- * log all the same. While it is asked more may be told.
+ * A server tells of every row of both logs. It is asked for the rows also when
+ * none of this node's workers has done so for a while: what came of that is the
+ * sign that it can still be heard, and what was told to a connection that is
+ * gone is in the log all the same. While it is asked more may be told: so after
+ * each thing that is done for the throttle it is revocations' turn again. True:
+ * it was left although there may be more.
  */
-static void
+static bool
 hear(struct store *store)
 {
+	int64_t until = clock_monotonic_ms() + TURNS_MS;
 	bool news, asked;
-	int fd, turns;
+	int fd;
 
-	for (turns = 0; turns < TURNS_MAX; turns++) {
+	do {
 		if (store_listen(store, &fd) != STORE_OK ||
 		    store_heard(store, &news) != STORE_OK) {
 			complain(store_error(store));
 			service_store_settle(&follower.local, STORE_FAILED);
-			return;
+			return (false);
 		}
 		asked = false;
 		if (news || heard_ago() >= HEARTBEAT_MS) {
 			asked = follow(store);
 			if (follower.local == NULL)
-				return;
+				return (false);
 			follower.begun = follower.begun || asked;
 		}
 		if (!attempts_turn(store) && !asked)
-			return;
-	}
+			return (false);
+	} while (clock_monotonic_ms() < until);
+	return (true);
 }
 
 bool
@@ -148,7 +154,7 @@ void
 follow_end(void)
 {
 	if (follower.local != NULL && service_get()->on_server)
-		(void)attempts_flush(follower.local);
+		attempts_flush(follower.local);
 	service_store_release(follower.local);
 	follower.local = NULL;
 }

@@ -10,9 +10,10 @@
 
 /*
  * Look whether the store has changed and, if so, follow its log; now and then
- * remove what is over. Call often, and when follow_fd() is readable.
+ * remove what is over. Call often, and when follow_fd() is readable. True: call
+ * it again before waiting for anything, as there may be more to do.
  */
-void follow_tick(void);
+bool follow_tick(void);
 
 /* Readable when the store has something to tell (poll.h); -1: it does not tell,
  * or is out of reach. Another one after each tick. */

@@ -56,7 +56,7 @@ nodes_start(int which, const char *const *settings, const char *routes)
 	memset(&options, 0, sizeof(options));
 	options.environment = env;
 	options.routes = routes;
-	options.workers = 2;
+	options.workers = nodes.workers != 0 ? nodes.workers : 2;
 	server = server_start(&options);
 	if (which == 0) {
 		sql = text_of("GRANT %s TO %s", nodes.roles[0], nodes.roles[1]);

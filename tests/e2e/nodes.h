@@ -17,6 +17,7 @@ struct nodes {
 	char roles[2][32];
 	struct server *a;
 	struct server *b;
+	unsigned int workers; /* of each; 0: two */
 };
 
 /* The nodes of the running test. */
@@ -28,7 +29,7 @@ void nodes_begin(void);
 void nodes_end(void);
 
 /*
- * Start the first (0) or second (1) node with two workers, up to four settings
+ * Start the first (0) or second (1) node with its workers, up to four settings
  * (NULL at the end; NULL: none) and routes (NULL: the usual ones). The first
  * makes the tables, and has to have been there before the second.
  */

@@ -36,6 +36,10 @@
  * soon_unsure. */
 #define SILENCE_MS 3000
 
+/* Connections that fail at once, and for how long (milliseconds). */
+#define FLOODERS 8
+#define FLOOD_MS 8000
+
 static void start_both(const char *const *);
 static void stop_both(void);
 static int log_in(const struct server *, const char *, const char *);
@@ -50,6 +54,8 @@ static const char *const five_of_address[] = {
     "CORGI_THROTTLE_ADDRESS=5", "CORGI_THROTTLE_SECONDS=3600", NULL};
 static const char *const soon_unsure[] = {"CORGI_THROTTLE_ACCOUNT=4",
     "CORGI_THROTTLE_SECONDS=3600", "CORGI_DATABASE_SILENCE=3", NULL};
+static const char *const flooded[] = {"CORGI_THROTTLE_ACCOUNT=1000",
+    "CORGI_THROTTLE_ADDRESS=100000", "CORGI_DATABASE_SILENCE=3", NULL};
 static const char *const many[] = {
     "CORGI_THROTTLE_ACCOUNT=1000", "CORGI_THROTTLE_ADDRESS=1000", NULL};
 
@@ -353,4 +359,51 @@ Test(nodes_throttle, without_the_log_a_node_counts_for_itself)
 	cr_expect(nodes_hears(nodes.b, DEMO_USER, 4));
 	free(sql);
 	stop_both();
+}
+
+/* Whoever fails without a pause sees to it that there is always a row to be
+ * told, and a server may be slow to take it: neither holds up what else the
+ * node has to hear, or its guards would let nobody in. */
+Test(nodes_throttle, a_flood_of_failures_is_no_reason_to_be_silent)
+{
+	char *body = sess_login_json("nobody", "wrong"), *token;
+	char *text = sess_text("POST", "/login", NULL, NULL, body);
+	struct raw *connections[FLOODERS];
+	struct raw_response answer;
+	long long end;
+	int i, status;
+
+	nodes.workers = 1;
+	nodes.a = nodes_start(0, flooded, NULL);
+	token = http_token(server_port(nodes.a));
+	free(database_query(nodes.folder,
+	    "CREATE FUNCTION corgi.slow() RETURNS trigger LANGUAGE plpgsql AS"
+	    " $$ BEGIN PERFORM pg_sleep(0.4); RETURN NULL; END $$;"
+	    "CREATE TRIGGER slow BEFORE INSERT ON corgi.attempts"
+	    " FOR EACH STATEMENT EXECUTE FUNCTION corgi.slow()"));
+	for (i = 0; i < FLOODERS; i++) {
+		connections[i] = raw_connect(server_port(nodes.a));
+		raw_set_wait(connections[i], PATIENCE_MS);
+	}
+	end = now_ms() + FLOOD_MS;
+	do {
+		for (i = 0; i < FLOODERS; i++)
+			cr_expect(raw_send_text(connections[i], text));
+		status = http_get_token(
+		    server_port(nodes.a), "/protected", token, NULL);
+		cr_expect(status == 200, "a guard: %d", status);
+		for (i = 0; i < FLOODERS; i++) {
+			cr_assert(
+			    raw_read(connections[i], false, &answer) == RAW_OK);
+			cr_expect(answer.status == 401, "%d", answer.status);
+			status = status == 200 ? answer.status : status;
+			raw_response_free(&answer);
+		}
+	} while (status == 401 && now_ms() < end);
+	for (i = 0; i < FLOODERS; i++)
+		raw_close(connections[i]);
+	free(token);
+	free(text);
+	free(body);
+	server_stop(nodes.a);
 }
