@@ -12,15 +12,16 @@
 #include "http/session_job.h"
 #include "http/session_reply.h"
 
-/* Audit lines in one second about sessions that are over. */
-#define OVER_LINES_MAX 100
+/* Audit lines in one second of a kind that anybody can have written, without
+ * an end. */
+#define FLOOD_LINES_MAX 100
 
 /* Those of this worker; counted by all its threads, without a lock. */
 static struct {
 	int64_t second;
 	unsigned int lines;
 	unsigned int dropped;
-} over;
+} flood;
 
 static bool is_flood(const struct session_job *);
 static void run(struct offload_job *, void **);
@@ -122,9 +123,10 @@ session_job_start(
 
 /*
  * Whoever holds a token of a session that has ended can show it as often as the
- * line carries, and nothing is known after that which was not known before:
- * that must not fill the disk. A reuse is none of these, as it ends the
- * session.
+ * line carries, and while the store is out of reach anybody can ask for a
+ * login: neither is hashed or throttled, and nothing is known after that which
+ * was not known before. That must not fill the disk. A reuse is none of these,
+ * as it ends the session, and nothing is that has happened.
  */
 static bool
 is_flood(const struct session_job *job)
@@ -132,25 +134,27 @@ is_flood(const struct session_job *job)
 	int64_t now = clock_monotonic_ms() / 1000, second;
 	unsigned int dropped;
 
-	if (job->result != ERR_TOKEN_REVOKED || job->kind == AUDIT_REUSE)
+	if (job->done || job->kind == AUDIT_REUSE ||
+	    (job->result != ERR_TOKEN_REVOKED && job->result != ERR_STORE))
 		return (false);
-	second = __atomic_load_n(&over.second, __ATOMIC_RELAXED);
+	second = __atomic_load_n(&flood.second, __ATOMIC_RELAXED);
 	if (second != now &&
-	    __atomic_compare_exchange_n(&over.second, &second, now, false,
+	    __atomic_compare_exchange_n(&flood.second, &second, now, false,
 		__ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
-		__atomic_store_n(&over.lines, 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&flood.lines, 0, __ATOMIC_RELAXED);
 		dropped =
-		    __atomic_exchange_n(&over.dropped, 0, __ATOMIC_RELAXED);
+		    __atomic_exchange_n(&flood.dropped, 0, __ATOMIC_RELAXED);
 		if (dropped > 0)
 			log_line(LOG_LEVEL_NOTICE,
-			    "%u more tokens of ended sessions have no line in "
-			    "the audit log",
+			    "%u more requests with tokens of ended sessions, "
+			    "or that the database could not answer, have no "
+			    "line in the audit log",
 			    dropped);
 	}
-	if (__atomic_add_fetch(&over.lines, 1, __ATOMIC_RELAXED) <=
-	    OVER_LINES_MAX)
+	if (__atomic_add_fetch(&flood.lines, 1, __ATOMIC_RELAXED) <=
+	    FLOOD_LINES_MAX)
 		return (false);
-	(void)__atomic_add_fetch(&over.dropped, 1, __ATOMIC_RELAXED);
+	(void)__atomic_add_fetch(&flood.dropped, 1, __ATOMIC_RELAXED);
 	return (true);
 }
 

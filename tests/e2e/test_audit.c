@@ -528,7 +528,7 @@ Test(audit, a_flood_with_an_ended_session_leaves_few_lines)
 	cr_expect_eq(
 	    sess_ask_on(r, "POST", "/refresh", pair.refresh, NULL, NULL), 401);
 	cr_expect(server_log_wait(
-	    s, "more tokens of ended sessions have no line", 5000));
+	    s, "more requests with tokens of ended sessions", 5000));
 	cr_expect_gt(lines_of(s, "\"reason\":\"over\""), lines);
 	raw_close(r);
 	pair_free(&pair);

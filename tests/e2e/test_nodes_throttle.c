@@ -40,10 +40,16 @@
 #define FLOODERS 8
 #define FLOOD_MS 8000
 
+/* Logins while the database is out of reach, and the lines a worker writes of
+ * them in a second. */
+#define LOGINS          2000
+#define FLOOD_LINES_MAX 100
+
 static void start_both(const char *const *);
 static void stop_both(void);
 static int log_in(const struct server *, const char *, const char *);
 static void fail(const struct server *, const char *, int);
+static size_t audit_lines(const struct server *, const char *);
 
 TestSuite(
     nodes_throttle, .init = nodes_begin, .fini = nodes_end, .timeout = 180);
@@ -86,6 +92,22 @@ fail(const struct server *node, const char *from, int times)
 {
 	while (times-- > 0)
 		cr_assert(log_in(node, from, "wrong") == 401);
+}
+
+/* Lines of a node's audit log with a text in them. */
+static size_t
+audit_lines(const struct server *node, const char *text)
+{
+	char *path = text_of("%s/audit.log", server_data_dir(node));
+	char *all = file_read(path, NULL), *at;
+	size_t count = 0;
+
+	cr_assert(all != NULL, "%s cannot be read", path);
+	for (at = all; (at = strstr(at, text)) != NULL; at++)
+		count++;
+	free(all);
+	free(path);
+	return (count);
 }
 
 Test(nodes_throttle, failures_on_one_hold_up_the_other)
@@ -406,4 +428,31 @@ Test(nodes_throttle, a_flood_of_failures_is_no_reason_to_be_silent)
 	free(text);
 	free(body);
 	server_stop(nodes.a);
+}
+
+/* Nothing is hashed then and nobody held up: that must not fill the disk. */
+Test(nodes_throttle, a_flood_without_the_database_leaves_few_lines)
+{
+	char *body = sess_login_json(DEMO_USER, "wrong");
+	long long begun;
+	size_t lines;
+	struct raw *r;
+	int i;
+
+	start_both(soon_unsure);
+	nodes_cut_off();
+	sleep_ms(SILENCE_MS + 1500);
+	r = raw_connect(server_port(nodes.b));
+	begun = now_ms();
+	for (i = 0; i < LOGINS; i++)
+		cr_assert(
+		    sess_ask_on(r, "POST", "/login", NULL, body, NULL) == 503);
+	lines = audit_lines(nodes.b, "\"reason\":\"store\"");
+	cr_expect(lines >= 1 &&
+		lines <=
+		    FLOOD_LINES_MAX * (size_t)((now_ms() - begun) / 1000 + 3),
+	    "%zu lines of %d", lines, LOGINS);
+	raw_close(r);
+	free(body);
+	stop_both();
 }
