@@ -394,7 +394,7 @@ offload_run(struct offload_job *job, void **local)
 	if (job->then != NULL) {
 		job->run = job->then;
 		job->then = NULL;
-		offload_put(job, OFFLOAD_FIRST);
+		offload_put(job, OFFLOAD_SHORT);
 		offload_unlock_and_wake(false);
 	} else {
 		/* Who put the others there has told of them. */

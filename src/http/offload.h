@@ -27,10 +27,10 @@ enum offload_rank {
 struct offload_job {
 	void (*run)(struct offload_job *job, void **local);
 	/*
-	 * What follows run(), before all short jobs and on the thread for
-	 * those: waiting for the disk there, and not where passwords are
-	 * hashed, leaves no processor idle. NULL: nothing; run() may take it
-	 * back.
+	 * What follows run(), on the thread for short jobs and behind those
+	 * that wait, however many: waiting for the disk there, and not where
+	 * passwords are hashed, leaves no processor idle. NULL: nothing; run()
+	 * may take it back.
 	 */
 	void (*then)(struct offload_job *job, void **local);
 	void (*done)(struct offload_job *job);
