@@ -1,33 +1,21 @@
 #include <sys/eventfd.h>
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/shared.h"
 #include "http/attempts.h"
+#include "http/heard.h"
 #include "http/service.h"
 
 /* Most rows that wait to be appended: those of some seconds of hashing. */
 #define WAITING_MAX (16 * STORE_ATTEMPTS_MAX)
 
-/* How often the log is looked at although nothing was told of it. */
-#define HEARTBEAT_MS 1000
-
 /* How often the same trouble is logged. */
 #define COMPLAIN_MS 60000
-
-/* In shared memory. */
-struct followed {
-	_Atomic int64_t ms; /* all rows until then are counted; 0: never */
-};
-
-static struct followed *followed;
 
 /* The rows of this worker that wait: a ring. */
 static struct {
@@ -49,15 +37,7 @@ static int64_t untold_ms, uncounted_ms;
 static size_t peek(struct store_attempt *);
 static void drop(size_t);
 static bool append(struct store *);
-static int64_t ago(void);
 static void complain(int64_t *, const char *, const char *);
-
-int
-attempts_init(void)
-{
-	followed = shared_alloc(sizeof(*followed));
-	return (followed == NULL ? -1 : 0);
-}
 
 int
 attempts_start(void)
@@ -181,7 +161,7 @@ attempts_turn(struct store *store)
 	if (store_attempt_told(store, &told) != STORE_OK)
 		return (asked);
 	if (told <= throttle_position(service_get()->throttle) &&
-	    ago() < HEARTBEAT_MS)
+	    heard_ago(HEARD_ATTEMPTS) < HEARD_BEAT_MS)
 		return (asked);
 	result = attempts_follow(store);
 	if (result == STORE_OK)
@@ -202,7 +182,7 @@ attempts_follow(struct store *store)
 	/* A server that answers, but not that, is there: a right is missing,
 	 * say. Nobody is refused because of it. */
 	if (result != STORE_FAILED && result != STORE_BUSY)
-		atomic_store(&followed->ms, boot);
+		heard_note(HEARD_ATTEMPTS, boot);
 	return (result);
 }
 
@@ -212,27 +192,6 @@ attempts_purge(struct store *store, int limit, int64_t *removed)
 	return (store_attempt_purge(store,
 	    throttle_keep_ms(service_get()->throttle), THROTTLE_ROWS_MAX, limit,
 	    removed));
-}
-
-static int64_t
-ago(void)
-{
-	int64_t ms = atomic_load(&followed->ms);
-
-	return (ms == 0 ? INT64_MAX : clock_boot_ms() - ms);
-}
-
-bool
-attempts_lately(void)
-{
-	const struct service *service = service_get();
-	int64_t limit = service->config.database_silence;
-
-	if (!service->on_server)
-		return (true);
-	if (limit == 0)
-		return (atomic_load(&followed->ms) != 0);
-	return (ago() <= limit * 1000);
 }
 
 static void

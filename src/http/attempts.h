@@ -11,10 +11,6 @@
 
 #include "store/store.h"
 
-/* Make the memory that the processes share. Returns 0, or -1 with errno.
- * Parent, before the fork. */
-int attempts_init(void) __attribute__((warn_unused_result));
-
 /* Prepare to wake the control thread. Returns 0, or -1 with errno. Worker,
  * before that is started. */
 int attempts_start(void) __attribute__((warn_unused_result));
@@ -43,19 +39,13 @@ bool attempts_turn(struct store *store) __attribute__((warn_unused_result));
  * Control thread. */
 void attempts_flush(struct store *store);
 
-/* Count what the others have counted so far. Control thread; parent. */
+/* Count what the others have counted so far, and note the time (heard.h).
+ * Control thread; parent. */
 enum store_result
 attempts_follow(struct store *store) __attribute__((warn_unused_result));
 
 /* Remove the rows that are of no use any more, at most limit. The same. */
 enum store_result attempts_purge(struct store *store, int limit,
     int64_t *removed) __attribute__((warn_unused_result));
-
-/*
- * Whether the counts are new enough to go by. A server may have been out of
- * reach for longer than CORGI_DATABASE_SILENCE, and others have counted
- * meanwhile. Event loop.
- */
-bool attempts_lately(void);
 
 #endif

@@ -16,10 +16,8 @@
 /* How often the same trouble is logged. */
 #define COMPLAIN_MS 60000
 
-/* How often a server is asked although it has told of nothing, and how often
- * one is tried that could not be reached at the start. */
-#define HEARTBEAT_MS 1000
-#define PREPARE_MS   1000
+/* How often a server is tried that could not be reached at the start. */
+#define PREPARE_MS 1000
 
 /* How long it is asked at most before others have their turn, while it goes on
  * telling or being told (milliseconds). */
@@ -127,7 +125,7 @@ hear(struct store *store)
 			return (false);
 		}
 		asked = false;
-		if (news || heard_ago() >= HEARTBEAT_MS) {
+		if (news || heard_ago(HEARD_REVOCATIONS) >= HEARD_BEAT_MS) {
 			asked = follow(store);
 			if (follower.local == NULL)
 				return (false);

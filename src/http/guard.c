@@ -116,8 +116,8 @@ unsure(
 {
 	if (guard->strict)
 		return (fault_set(fault, check->result, NULL) != ERR_NONE);
-	return (
-	    !heard_lately() && fault_set(fault, ERR_STORE, NULL) != ERR_NONE);
+	return (!heard_lately(HEARD_REVOCATIONS) &&
+	    fault_set(fault, ERR_STORE, NULL) != ERR_NONE);
 }
 
 /* The guard is asked again when the job is done. Where it could not be queued

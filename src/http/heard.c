@@ -9,8 +9,8 @@
 
 /* In shared memory. */
 struct heard {
-	_Atomic int64_t number; /* all rows up to this one are in the table */
-	_Atomic int64_t ms;     /* all rows until then were; 0: never */
+	_Atomic int64_t number; /* all revocations up to it are in the table */
+	_Atomic int64_t ms[HEARD__MAX]; /* known whole then; 0: never */
 };
 
 static struct heard *heard;
@@ -49,20 +49,26 @@ heard_follow(struct store *store)
 	    clock_now(&service->policy.clock), &last);
 	raise_to(&heard->number, last);
 	if (result == STORE_OK)
-		raise_to(&heard->ms, now);
+		heard_note(HEARD_REVOCATIONS, now);
 	return (result);
 }
 
-int64_t
-heard_ago(void)
+void
+heard_note(enum heard_log log, int64_t ms)
 {
-	int64_t ms = atomic_load(&heard->ms);
+	raise_to(&heard->ms[log], ms);
+}
+
+int64_t
+heard_ago(enum heard_log log)
+{
+	int64_t ms = atomic_load(&heard->ms[log]);
 
 	return (ms == 0 ? INT64_MAX : clock_boot_ms() - ms);
 }
 
 bool
-heard_lately(void)
+heard_lately(enum heard_log log)
 {
 	const struct service *service = service_get();
 	int64_t limit = service->config.database_silence;
@@ -70,6 +76,6 @@ heard_lately(void)
 	if (!service->on_server)
 		return (true);
 	if (limit == 0)
-		return (atomic_load(&heard->ms) != 0);
-	return (heard_ago() <= limit * 1000);
+		return (atomic_load(&heard->ms[log]) != 0);
+	return (heard_ago(log) <= limit * 1000);
 }

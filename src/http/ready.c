@@ -4,7 +4,6 @@
 #include <kore/kore.h>
 #include <kore/http.h>
 
-#include "http/attempts.h"
 #include "http/front.h"
 #include "http/heard.h"
 #include "http/job.h"
@@ -45,7 +44,7 @@ handle_ready(struct http_request *req)
 		return (answer(req, asked->result));
 	if (front_draining())
 		return (front_refuse(req, ERR_BUSY));
-	if (!heard_lately() || !attempts_lately())
+	if (!heard_lately(HEARD_REVOCATIONS) || !heard_lately(HEARD_ATTEMPTS))
 		return (front_refuse(req, ERR_STORE));
 	if (last.known && last.pending > 0)
 		return (answer(req, last.result));

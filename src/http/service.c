@@ -169,7 +169,7 @@ make_shared(void)
 	service.revocations = revocations_new(service.config.revocations);
 	service.throttle = throttle_new(&service.config);
 	if (service.revocations == NULL || service.throttle == NULL ||
-	    heard_init() == -1 || attempts_init() == -1)
+	    heard_init() == -1)
 		refuse_start("no memory to share among the workers "
 			     "(CORGI_REVOCATIONS, CORGI_THROTTLE_ENTRIES)");
 	key_derive(service.key, "corgi.throttle.v1", common, sizeof(common));

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "http/attempts.h"
 #include "http/front.h"
+#include "http/heard.h"
 #include "http/service.h"
 #include "http/session_job.h"
 #include "http/session_reply.h"
@@ -92,7 +93,7 @@ session_job_admit(struct http_request *req, struct session_job *job,
 	unsigned int wait;
 	bool began;
 
-	if (!attempts_lately()) {
+	if (!heard_lately(HEARD_ATTEMPTS)) {
 		job->result = ERR_STORE;
 		session_job_audit(job);
 		(void)session_reply_refuse(req, job, 0);
