@@ -195,8 +195,8 @@ log_to_kore(enum log_level level, const char *line, void *ctx)
 
 /*
  * All workers together hash on as many threads as they have processors: more
- * would only take turns, each with its own memory. Kore counts two helpers of its own
- * among its workers.
+ * would only take turns, each with its own memory. Kore counts two helpers of
+ * its own among its workers.
  */
 static unsigned int
 thread_count(void)

@@ -75,8 +75,6 @@ void throttle_keys_of(const struct throttle *t,
     struct throttle_key keys[THROTTLE__MAX]);
 
 bool throttle_is_none(const struct throttle_key *key);
-bool
-throttle_is_same(const struct throttle_key *a, const struct throttle_key *b);
 
 /* The entry of a key, or NULL; failures of long ago are forgotten. The other
  * makes one where there is none. */

@@ -13,6 +13,7 @@
 /* Bytes of an IPv6 address that are one customer's. */
 #define NETWORK_LEN (THROTTLE_NETWORK_BITS / 8)
 
+static bool is_same(const struct throttle_key *, const struct throttle_key *);
 static struct entry *bucket_of(struct throttle *, const struct throttle_key *);
 static struct entry *
 make_room(struct throttle *, const struct throttle_key *, int64_t);
@@ -84,8 +85,8 @@ throttle_is_none(const struct throttle_key *key)
 	return (key->a == 0 && key->b == 0);
 }
 
-bool
-throttle_is_same(const struct throttle_key *a, const struct throttle_key *b)
+static bool
+is_same(const struct throttle_key *a, const struct throttle_key *b)
 {
 	return (a->a == b->a && a->b == b->b);
 }
@@ -127,7 +128,7 @@ throttle_find(
 	if (throttle_is_none(key))
 		return (NULL);
 	for (; e < end; e++) {
-		if (!throttle_is_same(&e->key, key))
+		if (!is_same(&e->key, key))
 			continue;
 		if (is_over(e, now_ms))
 			return (NULL);
@@ -163,8 +164,8 @@ make_room(struct throttle *t, const struct throttle_key *key, int64_t now_ms)
 	int64_t difference;
 
 	for (; e < end; e++) {
-		if (throttle_is_none(&e->key) ||
-		    throttle_is_same(&e->key, key) || is_over(e, now_ms))
+		if (throttle_is_none(&e->key) || is_same(&e->key, key) ||
+		    is_over(e, now_ms))
 			return (e);
 		if (e->known && throttle_failures(e, now_ms) == 0) {
 			known++;
@@ -240,8 +241,8 @@ throttle_forget_matching(struct throttle *t, const struct throttle_key *key)
 
 	for (; e < end; e++) {
 		if (throttle_is_none(&e->key) ||
-		    (key != NULL && !throttle_is_same(&e->key, key) &&
-			!throttle_is_same(&e->account, key)))
+		    (key != NULL && !is_same(&e->key, key) &&
+			!is_same(&e->account, key)))
 			continue;
 		count += e->failures > 0;
 		throttle_forget(e);

@@ -7,7 +7,6 @@
  * of that is an error now and then, or another's settings. So it is found out
  * at the start.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "store/pg_internal.h"

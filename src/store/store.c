@@ -417,16 +417,10 @@ store_heard(struct store *s, bool *news)
 	return (s->ops->heard(s, news));
 }
 
-bool
-store_shares_attempts(const struct store *s)
-{
-	return (s->ops->attempt_add != NULL);
-}
-
 static bool
 shares_attempts(struct store *s)
 {
-	if (store_shares_attempts(s))
+	if (s->ops->attempt_add != NULL)
 		return (true);
 	(void)invalid(s, "%s keeps no log of attempts", s->ops->name);
 	return (false);

@@ -361,7 +361,7 @@ struct store_ops {
 	/*
 	 * The log of attempts, by which nodes that share a server count failed
 	 * logins together. NULL, all five: this back end has none, as what it
-	 * keeps is one machine's (store_shares_attempts()).
+	 * keeps is one machine's, and who asks for it is told INVALID.
 	 *
 	 * Append rows; each is there once, however often it is tried, and as
 	 * the log of revocations this one grows in the order of its numbers.
@@ -516,7 +516,6 @@ enum store_result
 store_change_mark(struct store *s, int64_t *mark) STORE_CHECKED;
 enum store_result store_listen(struct store *s, int *fd) STORE_CHECKED;
 enum store_result store_heard(struct store *s, bool *news) STORE_CHECKED;
-bool store_shares_attempts(const struct store *s);
 enum store_result store_attempt_add(struct store *s,
     const struct store_attempt *attempts, size_t count) STORE_CHECKED;
 enum store_result store_attempt_each(struct store *s, int64_t after,

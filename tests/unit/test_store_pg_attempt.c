@@ -113,7 +113,6 @@ Test(store_pg_attempt, a_row_comes_back_as_it_went_in)
 	struct store_attempt rows[2] = {row_of(-5, 1), row_of(INT64_MAX, 2)};
 	struct seen seen;
 
-	cr_expect(store_shares_attempts(s));
 	cr_expect_eq(mark_of(s), 0);
 	cr_expect_eq(read_after(s, 0).count, 0);
 	rows[0].kind = STORE_ATTEMPT_GOOD;
