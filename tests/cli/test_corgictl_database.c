@@ -18,6 +18,7 @@
 static void begin(void);
 static void end(void);
 static void fill(int);
+static void make_other(void);
 static void sql_in(const char *, const char *);
 static pid_t start_copy(const char *, const char *);
 static void wait_for_rows(const char *, long long);
@@ -69,6 +70,15 @@ sql_in(const char *where, const char *sql)
 	cr_assert_eq(sqlite3_exec(db, sql, NULL, NULL, &message), SQLITE_OK,
 	    "%s: %s", sql, message);
 	(void)sqlite3_close(db);
+}
+
+/* A database with one account in the other file. */
+static void
+make_other(void)
+{
+	ctl_env[2] = "CORGI_DATABASE=sqlite:other.db";
+	ctl_add("nobody", CTL_PASSWORD "\n");
+	ctl_env[2] = NULL;
 }
 
 /* Accounts in the data folder: "user-000001" and on, one of them disabled. */
@@ -335,9 +345,7 @@ Test(ctl_database, a_killed_copy_to_a_file_goes_on)
 	    " 9999999999, 9999999999, 1)"));
 	(void)snprintf(path, sizeof(path), "%s/other.db-wal", ctl_data);
 	/* An empty database with the trigger. */
-	ctl_env[2] = "CORGI_DATABASE=sqlite:other.db";
-	ctl_add("nobody", CTL_PASSWORD "\n");
-	ctl_env[2] = NULL;
+	make_other();
 	sql_in(other_at,
 	    "DELETE FROM users; DELETE FROM subjects;"
 	    "CREATE TRIGGER stop BEFORE INSERT ON sessions BEGIN"
@@ -360,9 +368,7 @@ Test(ctl_database, a_killed_copy_to_a_file_goes_on)
 
 Test(ctl_database, what_is_not_the_same_is_found)
 {
-	ctl_env[2] = "CORGI_DATABASE=sqlite:other.db";
-	ctl_add("nobody", CTL_PASSWORD "\n");
-	ctl_env[2] = NULL;
+	make_other();
 	sql_in(other_at,
 	    "DELETE FROM users; DELETE FROM subjects;"
 	    "CREATE TRIGGER evil AFTER INSERT ON users WHEN NEW.id = 2 BEGIN"
@@ -380,9 +386,7 @@ Test(ctl_database, what_is_not_the_same_is_found)
 Test(ctl_database, another_unfinished_copy_is_only_forgotten_when_told_to)
 {
 	fill(3);
-	ctl_env[2] = "CORGI_DATABASE=sqlite:other.db";
-	ctl_add("nobody", CTL_PASSWORD "\n");
-	ctl_env[2] = NULL;
+	make_other();
 	sql_in(other_at,
 	    "CREATE TABLE unfinished_copy (identity text, shown text);"
 	    "INSERT INTO unfinished_copy VALUES ('sqlite:/a', '/a')");

@@ -59,6 +59,16 @@ folder_make(void)
 	}
 }
 
+/* For tests that are about PostgreSQL alone. */
+static inline void
+folder_make_on_server(void)
+{
+	if (!server_there())
+		cr_skip_test("no server: see scripts/postgresql");
+	(void)setenv("TEST_STORE", "postgresql", 1);
+	folder_make();
+}
+
 static inline void
 folder_remove(void)
 {

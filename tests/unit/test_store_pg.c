@@ -18,7 +18,6 @@ struct seen {
 	int count;
 };
 
-static void begin(void);
 static int count_user(const struct store_user *, void *);
 static int see(const struct store_revocation *, void *);
 static struct store_revocation row_of(const char *);
@@ -28,16 +27,8 @@ static bool told(struct store *, int);
 static void prepare(PGconn *, enum pg_statement, char *, size_t);
 static bool may_scan(enum pg_statement);
 
-TestSuite(store_pg, .init = begin, .fini = folder_remove, .timeout = 60);
-
-static void
-begin(void)
-{
-	if (!server_there())
-		cr_skip_test("no server: see scripts/postgresql");
-	(void)setenv("TEST_STORE", "postgresql", 1);
-	folder_make();
-}
+TestSuite(store_pg, .init = folder_make_on_server, .fini = folder_remove,
+    .timeout = 60);
 
 static struct store_revocation
 row_of(const char *key)

@@ -20,7 +20,6 @@ struct seen {
 	struct store_attempt row;
 };
 
-static void begin(void);
 static struct store_attempt row_of(int64_t, int64_t);
 static void add(struct store *, int64_t, int64_t);
 static int see(const struct store_attempt *, void *);
@@ -29,17 +28,8 @@ static int64_t mark_of(struct store *);
 static int64_t told_of(struct store *, int);
 static int64_t purge(struct store *, int64_t, int64_t, int);
 
-TestSuite(
-    store_pg_attempt, .init = begin, .fini = folder_remove, .timeout = 60);
-
-static void
-begin(void)
-{
-	if (!server_there())
-		cr_skip_test("no server: see scripts/postgresql");
-	(void)setenv("TEST_STORE", "postgresql", 1);
-	folder_make();
-}
+TestSuite(store_pg_attempt, .init = folder_make_on_server,
+    .fini = folder_remove, .timeout = 60);
 
 static struct store_attempt
 row_of(int64_t node, int64_t serial)

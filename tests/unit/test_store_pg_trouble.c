@@ -37,10 +37,7 @@ begin(void)
 {
 	char sql[256];
 
-	if (!server_there())
-		cr_skip_test("no server: see scripts/postgresql");
-	(void)setenv("TEST_STORE", "postgresql", 1);
-	folder_make();
+	folder_make_on_server();
 	(void)snprintf(role, sizeof(role), "role_%d", (int)getpid());
 	(void)snprintf(sql, sizeof(sql), "CREATE ROLE %s LOGIN PASSWORD '%s'",
 	    role, PASSWORD);
