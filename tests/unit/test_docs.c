@@ -77,6 +77,34 @@ Test(docs, audit_shows_the_example_for_logrotate)
 	free(text);
 }
 
+/* The words of a guard, as the table of src/http/guard_words.c has them. */
+Test(docs, every_word_of_a_guard_is_described)
+{
+	static const char *const places[] = {"README.md", "docs/sessions.md",
+	    "conf/routes.conf", "src/http/guard.h"};
+	char *table = file_of("src/http/guard_words.c"), *texts[4], word[64];
+	char name[32], *at;
+	size_t i, found = 0;
+
+	for (i = 0; i < 4; i++)
+		texts[i] = file_of(places[i]);
+	for (at = table; (at = strstr(at, "\n    {\"")) != NULL; at++) {
+		cr_assert_eq(sscanf(at, "\n {\"%31[a-z_]\"", name), 1);
+		for (i = 0; i < 4; i++) {
+			/* The documents have it as code, also before a "=". */
+			(void)snprintf(
+			    word, sizeof(word), "%s%s", i < 2 ? "`" : "", name);
+			cr_expect_not_null(strstr(texts[i], word),
+			    "%s does not have %s", places[i], name);
+		}
+		found++;
+	}
+	cr_expect_geq(found, 11);
+	for (i = 0; i < 4; i++)
+		free(texts[i]);
+	free(table);
+}
+
 /* "file::name": a test of that name is in that file; where there is one for
  * each dialect, the name goes without it. */
 static void
