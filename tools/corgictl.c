@@ -155,6 +155,7 @@ static void show_word(const char *, char[SHOWN_NAME_MAX]);
 static enum exit_code
 usage_error(const struct command *, const char *, const char *);
 static enum exit_code unknown_command(const char *, const char *);
+static enum exit_code help_about(int, char **);
 static const struct option *find_option(const struct command *, const char *);
 static const char *
 parse_option(const struct command *, struct request *, char **, int *);
@@ -266,6 +267,23 @@ unknown_command(const char *word, const char *second)
 	if (any)
 		return (EXIT_USAGE);
 	return (usage_error(NULL, "no such command", word));
+}
+
+/* "help" as argv[0], then the words of a command, or none. */
+static enum exit_code
+help_about(int argc, char **argv)
+{
+	const struct command *c;
+	int used;
+
+	c = find_command(argc, argv, &used);
+	if (c == NULL && argc > 1)
+		return (unknown_command(argv[1], argc > 2 ? argv[2] : ""));
+	if (c != NULL)
+		print_command_help(c);
+	else
+		print_help();
+	return (fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED);
 }
 
 /* NULL when the command takes none such. */
@@ -385,11 +403,11 @@ main(int argc, char **argv)
 		puts("corgictl " CORGI_VERSION);
 		return (fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED);
 	}
+	if (argc > 1 && strcmp(argv[1], "help") == 0)
+		return (help_about(argc - 1, argv + 1));
 	c = find_command(argc, argv, &used);
-	if (c == NULL && argc > 1 && strcmp(argv[argc - 1], "--help") == 0) {
-		print_help();
-		return (fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED);
-	}
+	if (c == NULL && argc > 1 && strcmp(argv[argc - 1], "--help") == 0)
+		return (help_about(1, argv));
 	if (c == NULL && argc < 2)
 		return (usage_error(NULL, "a command is missing", ""));
 	if (c == NULL)

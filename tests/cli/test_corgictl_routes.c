@@ -232,6 +232,10 @@ Test(ctl_routes, help_and_version_work_everywhere)
 	size_t i;
 
 	ctl_expect(0, "Exit status: 0 done", "--help");
+	ctl_expect(0, "Exit status: 0 done", "help");
+	ctl_expect(0, "Usage: corgictl user add ", "help", "user", "add");
+	ctl_expect(0, "Usage: corgictl health ", "help", "health");
+	ctl_expect(2, "no such command: fly", "help", "fly");
 	ctl_expect(0, "Commands:", "user", "--help");
 	ctl_expect(0, "corgictl " CORGI_VERSION "\n", "--version");
 	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
