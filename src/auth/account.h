@@ -102,8 +102,8 @@ enum error_code account_check_change(const struct account_service *svc,
 
 /*
  * Then change it, ending all sessions of the account. ERR_NONE with the changed
- * account in *user; ERR_CURRENT_PASSWORD when it is not the one that was checked
- * any more; ERR_STORE; ERR_REVOCATIONS_FULL (the password is changed, but the
+ * account in *user; ERR_CURRENT_PASSWORD when it is not the one that was
+ * checked any more; ERR_STORE; ERR_REVOCATIONS_FULL (the password is changed, but the
  * workers do not know yet what that ended).
  */
 enum error_code account_change_password(const struct account_service *svc,

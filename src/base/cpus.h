@@ -8,8 +8,8 @@
 /*
  * The processors that the scheduler lets the calling thread run on
  * (sched_getaffinity(2)), or fewer where its control group is given less time
- * than that (cpu.max; of version 1, cpu.cfs_quota_us), rounded down. At least 1.
- * Ask in the parent: it reads files.
+ * than that (cpu.max; of version 1, cpu.cfs_quota_us), rounded down. At least
+ * 1. Ask in the parent: it reads files.
  */
 unsigned int cpus_usable(void);
 

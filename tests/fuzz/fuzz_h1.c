@@ -125,8 +125,8 @@ check_state(h1_parser *p, const struct h1_limits *limit, uint64_t *h)
 
 /*
  * One connection to its end. The cuts are up to most bytes long and drawn
- * from seed; most is 0 for no cuts. Every cut is copied, so that a read beyond it is seen. Returns a
- * hash of all that came out.
+ * from seed; most is 0 for no cuts. Every cut is copied, so that a read beyond
+ * it is seen. Returns a hash of all that came out.
  */
 static uint64_t
 run(const uint8_t *data, size_t size, const struct h1_limits *limit,
