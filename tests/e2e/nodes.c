@@ -167,3 +167,24 @@ nodes_hears(const struct server *node, const char *name, int failures)
 	}
 	return (true);
 }
+
+void
+nodes_ask_at_once(const char *text, struct raw_response *answers, int n)
+{
+	struct raw **connections = calloc((size_t)n, sizeof(struct raw *));
+	int i;
+
+	cr_assert_not_null(connections);
+	for (i = 0; i < n; i++)
+		connections[i] =
+		    raw_connect(server_port(i % 2 ? nodes.a : nodes.b));
+	for (i = 0; i < n; i++)
+		cr_expect(raw_send_text(connections[i], text));
+	for (i = 0; i < n; i++) {
+		raw_set_wait(connections[i], NODES_PATIENCE_MS);
+		cr_assert(
+		    raw_read(connections[i], false, &answers[i]) == RAW_OK);
+		raw_close(connections[i]);
+	}
+	free(connections);
+}

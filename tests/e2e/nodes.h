@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include "raw.h"
 #include "server.h"
 
 /* How long what has to happen on a node may take at most (milliseconds). */
@@ -45,6 +46,10 @@ void nodes_add_account(const char *name, const char *password);
 /* As when the network between the second node and the database is cut. */
 void nodes_cut_off(void);
 void nodes_connect_again(void);
+
+/* Send the same request n times, to both nodes in turn and at once, and read the
+ * answers; release each. */
+void nodes_ask_at_once(const char *text, struct raw_response *answers, int n);
 
 /* How many failed logins of an account or address corgictl knows of on a node,
  * and whether it comes to be so many. */

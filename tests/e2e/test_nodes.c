@@ -223,8 +223,7 @@ Test(nodes, one_that_may_goes_on_serving_and_catches_up)
 /* Half of them on each node, all on the wire before the first is answered. */
 Test(nodes, refreshes_of_one_token_on_both_leave_one_successor)
 {
-	struct raw *connections[CONCURRENT];
-	struct raw_response answer;
+	struct raw_response answers[CONCURRENT];
 	struct pair first, pairs[CONCURRENT];
 	char *text, *count;
 	int i;
@@ -232,18 +231,12 @@ Test(nodes, refreshes_of_one_token_on_both_leave_one_successor)
 	nodes_start_both("CORGI_REFRESH_GRACE=300", NULL);
 	first = pair_demo(server_port(nodes.a));
 	text = sess_text("POST", "/refresh", first.refresh, NULL, NULL);
-	for (i = 0; i < CONCURRENT; i++)
-		connections[i] =
-		    raw_connect(server_port(i % 2 ? nodes.a : nodes.b));
-	for (i = 0; i < CONCURRENT; i++)
-		cr_expect(raw_send_text(connections[i], text));
+	nodes_ask_at_once(text, answers, CONCURRENT);
 	for (i = 0; i < CONCURRENT; i++) {
-		raw_set_wait(connections[i], PATIENCE_MS);
-		cr_assert(raw_read(connections[i], false, &answer) == RAW_OK);
-		cr_assert(answer.status == 200 && pair_take(&answer, &pairs[i]),
-		    "%d: %d %s", i, answer.status, answer.body);
-		raw_response_free(&answer);
-		raw_close(connections[i]);
+		cr_assert(answers[i].status == 200 &&
+			pair_take(&answers[i], &pairs[i]),
+		    "%d: %d %s", i, answers[i].status, answers[i].body);
+		raw_response_free(&answers[i]);
 		cr_expect_str_eq(pairs[i].refresh, pairs[0].refresh);
 	}
 	for (i = 0; i < CONCURRENT; i++) {

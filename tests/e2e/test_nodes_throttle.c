@@ -304,24 +304,17 @@ Test(nodes_throttle, every_failure_counts_once)
  * workers they reach. */
 Test(nodes_throttle, failures_at_once_on_both_count_once_each)
 {
-	struct raw *connections[CONCURRENT];
-	struct raw_response answer;
+	struct raw_response answers[CONCURRENT];
 	char *body = sess_login_json(DEMO_USER, "wrong");
 	char *text = sess_text("POST", "/login", NULL, NULL, body);
 	int i;
 
 	start_both(many);
-	for (i = 0; i < CONCURRENT; i++)
-		connections[i] =
-		    raw_connect(server_port(i % 2 ? nodes.a : nodes.b));
-	for (i = 0; i < CONCURRENT; i++)
-		cr_expect(raw_send_text(connections[i], text));
+	nodes_ask_at_once(text, answers, CONCURRENT);
 	for (i = 0; i < CONCURRENT; i++) {
-		raw_set_wait(connections[i], PATIENCE_MS);
-		cr_assert(raw_read(connections[i], false, &answer) == RAW_OK);
-		cr_expect(answer.status == 401, "%d: %d", i, answer.status);
-		raw_response_free(&answer);
-		raw_close(connections[i]);
+		cr_expect(
+		    answers[i].status == 401, "%d: %d", i, answers[i].status);
+		raw_response_free(&answers[i]);
 	}
 	cr_expect(nodes_hears(nodes.a, DEMO_USER, CONCURRENT));
 	cr_expect(nodes_hears(nodes.b, DEMO_USER, CONCURRENT));

@@ -9,6 +9,7 @@
 
 #include <signal.h>
 
+#include "base/secret.h"
 #include "store/store_copy.h"
 #include "store_helpers.h"
 
@@ -24,6 +25,14 @@ struct place {
 
 /* FROM and TO of the running test; a third for when there are two sources. */
 static struct place from, to, other;
+
+/* What a suite begins with; folder_remove() ends it. */
+KIT void
+copy_begin(void)
+{
+	cr_assert_eq(secret_init(), 0);
+	folder_make();
+}
 
 KIT void
 place_make(struct place *p, bool on_server, const char *name)

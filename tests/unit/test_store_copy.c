@@ -1,33 +1,18 @@
 /*
  * A copy of a database: nothing of it is forgotten, in all four directions.
  */
-#include "base/secret.h"
 #include "copy_kit.h"
 
-static void begin(void);
-static void end(void);
 static void fill(struct store *);
 static void everything_lives_on(void);
 static void empty_stays_empty(void);
 static void there_and_back(void);
 
-TestSuite(store_copy, .init = begin, .fini = end, .timeout = 120);
+TestSuite(
+    store_copy, .init = copy_begin, .fini = folder_remove, .timeout = 120);
 
 #define NOW   INT64_C(2000000)
 #define NUL_A "a\0b"
-
-static void
-begin(void)
-{
-	cr_assert_eq(secret_init(), 0);
-	folder_make();
-}
-
-static void
-end(void)
-{
-	folder_remove();
-}
 
 /*
  * Accounts: one as it was added, one with a NUL in its name, one renamed, one

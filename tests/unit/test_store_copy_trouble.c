@@ -3,31 +3,15 @@
  */
 #include <poll.h>
 
-#include "base/secret.h"
 #include "copy_kit.h"
 
-static void begin(void);
-static void end(void);
-
-TestSuite(store_copy_trouble, .init = begin, .fini = end, .timeout = 120);
+TestSuite(store_copy_trouble, .init = copy_begin, .fini = folder_remove,
+    .timeout = 120);
 
 #define UNFINISHED "unfinished copy"
 
 /* Accounts of a database that takes several batches. */
 #define MANY 2500
-
-static void
-begin(void)
-{
-	cr_assert_eq(secret_init(), 0);
-	folder_make();
-}
-
-static void
-end(void)
-{
-	folder_remove();
-}
 
 /* FROM with accounts, of which the first has a session. */
 static void
