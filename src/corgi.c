@@ -27,10 +27,16 @@
 #include "http/service.h"
 #include "http/tls.h"
 
-/* Threads of a worker for what only asks the store. A file has one writer at a
- * time; of a server one is asked while another waits for its disk. */
-#define SHORT_FILE   1
-#define SHORT_SERVER 2
+/*
+ * Threads of a worker for what only asks the store, and how many changes they
+ * put into one transaction. A file has one writer at a time, and all that wait
+ * for it may as well share a sync; of a server one is asked while another waits
+ * for its disk, and it lets those that come at once share a sync by itself.
+ */
+#define SHORT_FILE      1
+#define TOGETHER_FILE   OFFLOAD_TOGETHER_MAX
+#define SHORT_SERVER    2
+#define TOGETHER_SERVER 1
 
 /* The hooks, by the names Kore looks for. */
 CORGI_EXPORT void kore_parent_configure(int, char **);
@@ -56,6 +62,7 @@ static void note_event(enum audit_kind);
 static void log_to_kore(enum log_level, const char *, void *);
 static void terminate(int);
 static void terminated(void *, int);
+static int start_threads(unsigned int);
 static unsigned int thread_count(void);
 static void catch_termination(void);
 
@@ -155,9 +162,7 @@ kore_worker_configure(void)
 	if (prctl(PR_SET_PDEATHSIG, SIGTERM) == -1)
 		log_line(LOG_LEVEL_WARNING, "prctl: %s", errno_s);
 	front_init(config);
-	if (offload_start(thread_count(),
-		service_get()->on_server ? SHORT_SERVER : SHORT_FILE,
-		config->queue, service_store_release) == -1)
+	if (start_threads(config->queue) == -1)
 		fatal("cannot start the background threads: %s", errno_s);
 	if (guard_init() == -1)
 		fatal("no memory for the cache of verified tokens");
@@ -191,6 +196,19 @@ log_to_kore(enum log_level level, const char *line, void *ctx)
 
 	(void)ctx;
 	kore_log(priorities[level], "%s: %s", log_level_name(level), line);
+}
+
+static int
+start_threads(unsigned int queue)
+{
+	bool on_server = service_get()->on_server;
+	const struct offload_crew crew = {
+	    .longs = thread_count(),
+	    .shorts = on_server ? SHORT_SERVER : SHORT_FILE,
+	    .together = on_server ? TOGETHER_SERVER : TOGETHER_FILE,
+	};
+
+	return (offload_start(&crew, queue, service_store_release));
 }
 
 /*

@@ -43,27 +43,30 @@ static int64_t later(int64_t, int64_t);
 static int64_t earlier_of(int64_t, int64_t);
 static int64_t access_end(const struct session_service *, int64_t, int64_t);
 static int64_t accepted_until(const struct session_service *, int64_t);
+static enum error_code make_known(const struct session_service *,
+    const struct store_revocation *, struct store_revocation *);
 static enum error_code issue_access(const struct session_service *,
     const struct store_user *, bool, int64_t, struct session_tokens *);
 static enum error_code issue_refresh(const struct session_service *,
     const char *, size_t, int64_t, struct session_tokens *);
 static enum error_code say_store(struct store *);
 static enum error_code renew(const struct session_service *, struct store *,
-    const struct renewal *, struct session_tokens *, enum session_refreshed *);
+    const struct renewal *, struct session_tokens *, enum session_refreshed *,
+    struct store_revocation *);
 static enum error_code
 try_refresh(const struct session_service *, struct store *,
     const struct renewal *, struct attempt *, struct session_tokens *);
-static enum error_code
-conclude(const struct session_service *, struct store *, const struct renewal *,
-    struct attempt *, struct session_tokens *, enum session_refreshed *);
+static enum error_code conclude(const struct session_service *, struct store *,
+    const struct renewal *, struct attempt *, struct session_tokens *,
+    enum session_refreshed *, struct store_revocation *);
 static enum error_code take_successor(struct store *, const struct renewal *,
     struct attempt *, struct session_tokens *);
 static int open_successor(const char *, size_t,
     const struct store_refresh_result *, struct session_tokens *);
 static enum error_code
 describe_refresh(const struct session_service *, struct session_tokens *);
-static enum error_code end_token(
-    const struct session_service *, struct store *, const struct claims *);
+static enum error_code end_token(const struct session_service *, struct store *,
+    const struct claims *, struct store_revocation *);
 static bool is_of(struct store *, const struct claims *, int64_t);
 
 /* A second that comes so many seconds later; FOREVER stays. */
@@ -119,6 +122,17 @@ session_apply(
 	log_line(
 	    LOG_LEVEL_ERR, "no room for a revocation: raise CORGI_REVOCATIONS");
 	return (ERR_REVOCATIONS_FULL);
+}
+
+/* Now, or by the caller when it asks for it. */
+static enum error_code
+make_known(const struct session_service *svc,
+    const struct store_revocation *what, struct store_revocation *made)
+{
+	if (made == NULL)
+		return (session_apply(svc, what));
+	*made = *what;
+	return (ERR_NONE);
 }
 
 void
@@ -186,18 +200,20 @@ issue_refresh(const struct session_service *svc, const char *subject,
 enum error_code
 session_begin(const struct session_service *svc, struct store *store,
     const struct store_user *user, const char *client,
-    struct session_tokens *out)
+    struct session_tokens *out, struct store_revocation *made)
 {
 	const struct config *config = svc->policy.config;
 	int64_t now = clock_now(&svc->policy.clock), access_expires;
 	uint8_t digest[STORE_DIGEST_LEN];
 	struct store_session session;
-	struct store_revocation made;
+	struct store_revocation ended;
 	enum store_result result;
 	struct store_user current;
 	enum error_code code;
 
 	memset(out, 0, sizeof(*out));
+	if (made != NULL)
+		made->kind = STORE_REVOKE_NONE;
 	secret_uuid4(out->session);
 	memset(&session, 0, sizeof(session));
 	(void)memcpy(session.id, out->session, sizeof(session.id));
@@ -216,12 +232,12 @@ session_begin(const struct session_service *svc, struct store *store,
 
 	secret_digest(out->refresh, strlen(out->refresh), digest);
 	result = store_session_add(store, &session, user->hash, digest,
-	    config->sessions_per_user, &current, &made);
+	    config->sessions_per_user, &current, &ended);
 	if (result == STORE_NOT_FOUND)
 		code = ERR_CREDENTIALS;
 	else if (result != STORE_OK)
 		code = say_store(store);
-	else if ((code = session_apply(svc, &made)) == ERR_NONE)
+	else if ((code = make_known(svc, &ended, made)) == ERR_NONE)
 		code = issue_access(svc, &current, true, access_expires, out);
 	secret_wipe(&current, sizeof(current));
 out:
@@ -233,7 +249,8 @@ out:
 enum error_code
 session_renew(const struct session_service *svc, struct store *store,
     const char *token, size_t len, const struct claims *claims,
-    const char *client, struct session_tokens *out, enum session_refreshed *how)
+    const char *client, struct session_tokens *out, enum session_refreshed *how,
+    struct store_revocation *made)
 {
 	struct renewal renewal = {
 	    .token = token, .token_len = len, .client = client};
@@ -243,13 +260,15 @@ session_renew(const struct session_service *svc, struct store *store,
 	if (how == NULL)
 		how = &own;
 	*how = SESSION_OVER;
+	if (made != NULL)
+		made->kind = STORE_REVOKE_NONE;
 	memset(out, 0, sizeof(*out));
 	if (claims_session(claims)[0] == '\0')
 		return (ERR_TOKEN_REVOKED);
 	(void)strncpy(
 	    out->session, claims_session(claims), sizeof(out->session) - 1);
 	renewal.subject = claims_subject(claims, &renewal.subject_len);
-	code = renew(svc, store, &renewal, out, how);
+	code = renew(svc, store, &renewal, out, how, made);
 	if (code != ERR_NONE)
 		session_tokens_free(out);
 	return (code);
@@ -263,7 +282,7 @@ session_renew(const struct session_service *svc, struct store *store,
 static enum error_code
 renew(const struct session_service *svc, struct store *store,
     const struct renewal *renewal, struct session_tokens *out,
-    enum session_refreshed *how)
+    enum session_refreshed *how, struct store_revocation *made)
 {
 	const struct config *config = svc->policy.config;
 	int64_t now_ms = clock_now_ms(&svc->policy.clock);
@@ -292,7 +311,7 @@ renew(const struct session_service *svc, struct store *store,
 	attempt->refresh.token_life = session_token_life(svc);
 	code = try_refresh(svc, store, renewal, attempt, out);
 	if (code == ERR_NONE)
-		code = conclude(svc, store, renewal, attempt, out, how);
+		code = conclude(svc, store, renewal, attempt, out, how, made);
 	if (code == ERR_NONE)
 		code = issue_access(
 		    svc, &attempt->result.user, false, access_expires, out);
@@ -334,7 +353,8 @@ try_refresh(const struct session_service *svc, struct store *store,
 static enum error_code
 conclude(const struct session_service *svc, struct store *store,
     const struct renewal *renewal, struct attempt *attempt,
-    struct session_tokens *out, enum session_refreshed *how)
+    struct session_tokens *out, enum session_refreshed *how,
+    struct store_revocation *made)
 {
 	enum error_code code;
 
@@ -350,7 +370,7 @@ conclude(const struct session_service *svc, struct store *store,
 		break;
 	}
 	*how = SESSION_REUSED;
-	code = session_apply(svc, &attempt->result.made);
+	code = make_known(svc, &attempt->result.made, made);
 	return (code == ERR_NONE ? ERR_TOKEN_REVOKED : code);
 }
 
@@ -439,21 +459,21 @@ describe_refresh(const struct session_service *svc, struct session_tokens *out)
 /* A token that belongs to no session of ours, by its id. */
 static enum error_code
 end_token(const struct session_service *svc, struct store *store,
-    const struct claims *claims)
+    const struct claims *claims, struct store_revocation *made)
 {
 	uint8_t room[REVOCATION_ID_ROOM];
-	struct store_revocation made;
+	struct store_revocation ended;
 	const void *id;
 
-	memset(&made, 0, sizeof(made));
-	made.kind = STORE_REVOKE_TOKEN;
-	made.key_len = strlen(claims_id(claims));
-	id = revocation_id(claims_id(claims), &made.key_len, room);
-	(void)memcpy(made.key, id, made.key_len);
-	made.until = accepted_until(svc, claims_expires(claims));
-	if (store_revocation_add(store, &made) != STORE_OK)
+	memset(&ended, 0, sizeof(ended));
+	ended.kind = STORE_REVOKE_TOKEN;
+	ended.key_len = strlen(claims_id(claims));
+	id = revocation_id(claims_id(claims), &ended.key_len, room);
+	(void)memcpy(ended.key, id, ended.key_len);
+	ended.until = accepted_until(svc, claims_expires(claims));
+	if (store_revocation_add(store, &ended) != STORE_OK)
 		return (say_store(store));
-	return (session_apply(svc, &made));
+	return (make_known(svc, &ended, made));
 }
 
 /*
@@ -462,16 +482,18 @@ end_token(const struct session_service *svc, struct store *store,
  */
 enum error_code
 session_end(const struct session_service *svc, struct store *store,
-    const struct claims *claims)
+    const struct claims *claims, struct store_revocation *made)
 {
 	const char *id = claims_session(claims);
-	struct store_revocation made;
+	struct store_revocation ended;
 	struct store_session session;
 	enum store_result result = STORE_OK;
 	int64_t until, own;
 
+	if (made != NULL)
+		made->kind = STORE_REVOKE_NONE;
 	if (id[0] == '\0')
-		return (end_token(svc, store, claims));
+		return (end_token(svc, store, claims, made));
 	until = later(clock_now(&svc->policy.clock), session_token_life(svc));
 	if (claims_kind(claims) == TOKEN_REFRESH) {
 		result = store_session_find(store, id, &session);
@@ -480,14 +502,14 @@ session_end(const struct session_service *svc, struct store *store,
 		until = until > own ? until : own;
 	}
 	if (result == STORE_OK)
-		result = store_session_end(store, id, 0, until, &made);
+		result = store_session_end(store, id, 0, until, &ended);
 	switch (result) {
 	case STORE_OK:
-		return (session_apply(svc, &made));
+		return (make_known(svc, &ended, made));
 	case STORE_NOT_FOUND:
 		return (ERR_TOKEN_REVOKED);
 	case STORE_INVALID: /* an id that is none of ours */
-		return (end_token(svc, store, claims));
+		return (end_token(svc, store, claims, made));
 	default:
 		return (say_store(store));
 	}
@@ -536,11 +558,11 @@ session_end_all(const struct session_service *svc, struct store *store,
 		result = store_user_change(store, &change, &made);
 	}
 	if (result == STORE_NOT_FOUND)
-		return (session_end(svc, store, claims));
+		return (session_end(svc, store, claims, NULL));
 	if (result != STORE_OK)
 		return (say_store(store));
 	code = session_apply(svc, &made);
 	if (code == ERR_NONE && !ours)
-		code = end_token(svc, store, claims);
+		code = end_token(svc, store, claims, NULL);
 	return (code);
 }

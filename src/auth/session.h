@@ -11,7 +11,11 @@
  * predecessor can derive.
  *
  * Whatever ends tokens is committed in the store, then in the memory that all
- * workers share, and only then answered.
+ * workers share, and only then answered. The functions that may share a
+ * transaction with others (store_batch()) have a made: what they ended, for the
+ * caller to make known by session_apply() once the transaction is kept; its kind
+ * is STORE_REVOKE_NONE when that is nothing. Where made is NULL they are
+ * transactions of their own, and make it known themselves.
  *
  * Every function waits for the store: background threads and corgictl. A
  * struct session_service is read-only once made and may be shared by threads
@@ -56,7 +60,8 @@ enum session_refreshed {
  */
 enum error_code session_begin(const struct session_service *svc,
     struct store *store, const struct store_user *user, const char *client,
-    struct session_tokens *out) __attribute__((warn_unused_result));
+    struct session_tokens *out, struct store_revocation *made)
+    __attribute__((warn_unused_result));
 
 /*
  * Renew a session: token is a refresh token of len bytes that token_verify()
@@ -67,10 +72,11 @@ enum error_code session_begin(const struct session_service *svc,
  * by another application with the same key) is ERR_TOKEN_REVOKED, too: nobody
  * could tell its reuse.
  */
-enum error_code session_renew(const struct session_service *svc,
-    struct store *store, const char *token, size_t len,
-    const struct claims *claims, const char *client, struct session_tokens *out,
-    enum session_refreshed *how) __attribute__((warn_unused_result));
+enum error_code
+session_renew(const struct session_service *svc, struct store *store,
+    const char *token, size_t len, const struct claims *claims,
+    const char *client, struct session_tokens *out, enum session_refreshed *how,
+    struct store_revocation *made) __attribute__((warn_unused_result));
 
 /*
  * End the session that a token belongs to, with all its tokens; of a token
@@ -79,9 +85,9 @@ enum error_code session_renew(const struct session_service *svc,
  * workers know only until its last access token has expired); ERR_STORE;
  * ERR_REVOCATIONS_FULL (the store has it, the workers do not yet).
  */
-enum error_code
-session_end(const struct session_service *svc, struct store *store,
-    const struct claims *claims) __attribute__((warn_unused_result));
+enum error_code session_end(const struct session_service *svc,
+    struct store *store, const struct claims *claims,
+    struct store_revocation *made) __attribute__((warn_unused_result));
 
 /*
  * End every session of the account that a token names, and refuse whatever
@@ -95,7 +101,8 @@ session_end_all(const struct session_service *svc, struct store *store,
 /* The seconds for which an access token can live: STORE_FOREVER for never. */
 int64_t session_token_life(const struct session_service *svc);
 
-/* Make a revocation known to all workers. ERR_NONE or ERR_REVOCATIONS_FULL. */
+/* Make a revocation known to all workers; of kind NONE there is nothing to.
+ * ERR_NONE or ERR_REVOCATIONS_FULL. */
 enum error_code session_apply(const struct session_service *svc,
     const struct store_revocation *made) __attribute__((warn_unused_result));
 

@@ -61,11 +61,12 @@ begin_password(struct http_request *req, const struct claims *claims)
 
 	if (!key_can_sign(service_get()->key))
 		return (front_refuse(req, ERR_VERIFY_ONLY));
-	job = session_job_new(req, claims, AUDIT_PASSWORD, work_password);
+	job = session_job_new(
+	    req, claims, AUDIT_PASSWORD, work_password, then_password);
 	if (job == NULL || !session_job_read(req, job, &credentials_change))
 		return (KORE_RESULT_OK);
 	job->cookies = guard_from_cookie(req);
-	job->then = then_password;
+	job->alone = true;
 	if (job->credentials.values[CREDENTIALS_CURRENT].len == 0) {
 		job->result = ERR_CURRENT_PASSWORD;
 		session_job_audit(job);
@@ -76,7 +77,7 @@ begin_password(struct http_request *req, const struct claims *claims)
 	subject = claims_subject(claims, &len);
 	if (!session_job_admit(req, job, subject, len))
 		return (KORE_RESULT_OK);
-	return (session_job_start(req, job, OFFLOAD_LONG));
+	return (session_job_start(req, job));
 }
 
 static int
@@ -86,12 +87,13 @@ begin_register(struct http_request *req)
 
 	if (!service_get()->config.registration)
 		return (front_refuse(req, ERR_NOT_FOUND));
-	job = session_job_new(req, NULL, AUDIT_REGISTER, work_register);
+	job = session_job_new(
+	    req, NULL, AUDIT_REGISTER, work_register, then_register);
 	if (job == NULL || !session_job_read(req, job, &credentials_login) ||
 	    !session_job_admit(req, job, NULL, 0))
 		return (KORE_RESULT_OK);
-	job->then = then_register;
-	return (session_job_start(req, job, OFFLOAD_LONG));
+	job->alone = true;
+	return (session_job_start(req, job));
 }
 
 /* Background thread: whether it may be changed, and the new hash. */

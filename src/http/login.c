@@ -31,15 +31,14 @@ begin(struct http_request *req)
 
 	if (!key_can_sign(service_get()->key))
 		return (front_refuse(req, ERR_VERIFY_ONLY));
-	job = session_job_new(req, NULL, AUDIT_LOGIN, work);
+	job = session_job_new(req, NULL, AUDIT_LOGIN, work, work_then);
 	if (job == NULL || !session_job_read(req, job, &credentials_login))
 		return (KORE_RESULT_OK);
 	job->cookies = asks_for_cookies(req);
-	job->then = work_then;
 	name = &job->credentials.values[CREDENTIALS_USERNAME];
 	if (!session_job_admit(req, job, name->data, name->len))
 		return (KORE_RESULT_OK);
-	return (session_job_start(req, job, OFFLOAD_LONG));
+	return (session_job_start(req, job));
 }
 
 static int
@@ -88,6 +87,9 @@ work(struct session_job *job, struct store *store)
 	    values[CREDENTIALS_PASSWORD].len, &job->user, job->hash);
 	if (code == ERR_CREDENTIALS && job->user.disabled)
 		job->reason = "disabled";
+	/* A hash that has been replaced is not the one that was checked any
+	 * more: that cannot be done twice. */
+	job->alone = job->hash[0] != '\0';
 	return (code);
 }
 

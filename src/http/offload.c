@@ -23,6 +23,17 @@
  * reserve takes it (milliseconds). */
 #define OFFLOAD_PATIENCE_MS 500
 
+/*
+ * How long the first of those that follow a long job waits for others
+ * (milliseconds), while there are more to come. A transaction with its sync,
+ * and a thread that begins with cold caches, cost the same for one and for
+ * several; beside the queue that there is then, this is little.
+ */
+#define OFFLOAD_GATHER_MS 50
+
+/* How late clock_monotonic_ms() may be, at a kernel's slowest tick. */
+#define OFFLOAD_CLOCK_LATE_MS 10
+
 TAILQ_HEAD(job_list, offload_job);
 
 /* Threads that do the same kind of work. */
@@ -52,6 +63,8 @@ static struct {
 	struct job_list done;
 	unsigned int nlongs;
 	unsigned int nshorts;
+	unsigned int npatient; /* of the short ones: they can wait a moment */
+	unsigned int together;
 	int64_t long_ms; /* when one was last begun, but for the reserve */
 	int64_t short_ms;
 	unsigned int queue;
@@ -60,7 +73,6 @@ static struct {
     .fd = -1,
     .lock = PTHREAD_MUTEX_INITIALIZER,
     .work = {.arrival = PTHREAD_COND_INITIALIZER},
-    .brief = {.arrival = PTHREAD_COND_INITIALIZER},
 };
 
 static void *offload_thread(void *);
@@ -68,19 +80,25 @@ static void *offload_brief(void *);
 static void *offload_reserve(void *);
 static void offload_loop(struct offload_job *(*)(void), struct crew *);
 static void offload_wait(struct crew *);
+static void offload_wait_until(struct crew *, int64_t);
 static struct offload_job *offload_next(void);
 static struct offload_job *offload_next_long(void);
 static struct offload_job *offload_next_short(void);
+static bool offload_gathers(void);
+static int64_t offload_due(void);
 static void offload_take(struct offload_job *);
 static void offload_put(struct offload_job *, enum offload_rank);
 static void offload_unlock_and_wake(bool);
 static int64_t *offload_begun(const struct offload_job *);
 static void offload_run(struct offload_job *, void **);
+static void offload_run_one(struct offload_job *, void **);
+static void offload_run_together(struct offload_job *, void **);
+static void offload_give_back(struct offload_job **, size_t);
 static void offload_finished(void *, int);
 static int offload_spawn(void *(*)(void *));
 
 int
-offload_start(unsigned int longs, unsigned int shorts, unsigned int queue,
+offload_start(const struct offload_crew *crew, unsigned int queue,
     void (*release)(void *))
 {
 	pthread_condattr_t monotonic;
@@ -90,6 +108,9 @@ offload_start(unsigned int longs, unsigned int shorts, unsigned int queue,
 	TAILQ_INIT(&pool.shorts);
 	TAILQ_INIT(&pool.done);
 	pool.queue = queue;
+	pool.together = crew->together < OFFLOAD_TOGETHER_MAX
+	    ? crew->together
+	    : OFFLOAD_TOGETHER_MAX;
 	pool.release = release;
 	pool.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (pool.fd == -1)
@@ -100,16 +121,18 @@ offload_start(unsigned int longs, unsigned int shorts, unsigned int queue,
 
 	(void)pthread_condattr_init(&monotonic);
 	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&pool.brief.arrival, &monotonic);
 	(void)pthread_cond_init(&pool.late.arrival, &monotonic);
 	(void)pthread_condattr_destroy(&monotonic);
 
-	pool.threads = calloc(longs + shorts + 1, sizeof(*pool.threads));
+	pool.threads =
+	    calloc(crew->longs + crew->shorts + 1, sizeof(*pool.threads));
 	if (pool.threads == NULL)
 		return (-1);
-	for (i = 0; i < longs; i++)
+	for (i = 0; i < crew->longs; i++)
 		if (offload_spawn(offload_thread) == -1)
 			return (-1);
-	for (i = 0; i < shorts; i++)
+	for (i = 0; i < crew->shorts; i++)
 		if (offload_spawn(offload_brief) == -1)
 			return (-1);
 	return (offload_spawn(offload_reserve));
@@ -138,6 +161,7 @@ offload_put(struct offload_job *job, enum offload_rank rank)
 	job->submitted_ms = clock_monotonic_ms();
 	job->waiting = true;
 	job->is_long = rank == OFFLOAD_LONG;
+	job->patient = false;
 	if (rank == OFFLOAD_LONG) {
 		TAILQ_INSERT_TAIL(&pool.longs, job, list);
 		pool.nlongs++;
@@ -153,13 +177,16 @@ offload_put(struct offload_job *job, enum offload_rank rank)
 /*
  * Let go of the lock and wake who can do what was put on the queue. Those who
  * are at work look for more when they are done; the reserve, once it has seen
- * that something waits, looks again by itself.
+ * that something waits, looks again by itself. So does the thread for short
+ * jobs, once it knows until when others may join the first.
  */
 static void
 offload_unlock_and_wake(bool is_long)
 {
 	struct crew *crew = is_long ? &pool.work : &pool.brief;
-	bool crew_waits = crew->waiting > 0, late_waits = pool.late.waiting > 0;
+	bool knows = !is_long && pool.npatient > 1 && offload_gathers();
+	bool crew_waits = crew->waiting > 0 && !knows,
+	     late_waits = pool.late.waiting > 0;
 
 	pthread_mutex_unlock(&pool.lock);
 	if (crew_waits)
@@ -191,6 +218,8 @@ offload_take(struct offload_job *job)
 	} else {
 		TAILQ_REMOVE(&pool.shorts, job, list);
 		pool.nshorts--;
+		if (job->patient)
+			pool.npatient--;
 	}
 	job->waiting = false;
 }
@@ -208,7 +237,27 @@ offload_next(void)
 static struct offload_job *
 offload_next_short(void)
 {
-	return (TAILQ_FIRST(&pool.shorts));
+	return (offload_gathers() ? NULL : TAILQ_FIRST(&pool.shorts));
+}
+
+/*
+ * Whether those that wait had better wait for others: only while there are more
+ * to come than have come, and nothing is among them that must not wait. With
+ * the lock held.
+ */
+static bool
+offload_gathers(void)
+{
+	return (pool.npatient > 0 && pool.npatient == pool.nshorts &&
+	    pool.npatient < pool.nlongs && pool.npatient < pool.together &&
+	    clock_monotonic_ms() < offload_due());
+}
+
+/* When the first that waits is done in any case; there is one. */
+static int64_t
+offload_due(void)
+{
+	return (TAILQ_FIRST(&pool.shorts)->submitted_ms + OFFLOAD_GATHER_MS);
 }
 
 static struct offload_job *
@@ -272,8 +321,26 @@ static void
 offload_wait(struct crew *crew)
 {
 	crew->waiting++;
-	pthread_cond_wait(&crew->arrival, &pool.lock);
+	if (crew == &pool.brief && offload_gathers())
+		offload_wait_until(crew, offload_due());
+	else
+		pthread_cond_wait(&crew->arrival, &pool.lock);
 	crew->waiting--;
+}
+
+/*
+ * Not longer than until then; as above. The clock that says whether it is then
+ * is coarse: woken before it has moved on, this thread would find nothing to do
+ * and come back at once, over and over.
+ */
+static void
+offload_wait_until(struct crew *crew, int64_t due_ms)
+{
+	const int64_t ms = due_ms + OFFLOAD_CLOCK_LATE_MS;
+	const struct timespec until = {
+	    .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+
+	(void)pthread_cond_timedwait(&crew->arrival, &pool.lock, &until);
 }
 
 /* Until the pool ends: what next() finds, one after the other. */
@@ -338,7 +405,6 @@ static void *
 offload_reserve(void *arg)
 {
 	struct offload_job *job;
-	struct timespec until;
 	int64_t due;
 	void *local;
 
@@ -363,10 +429,7 @@ offload_reserve(void *arg)
 			offload_run(job, &local);
 			continue;
 		}
-		until.tv_sec = due / 1000;
-		until.tv_nsec = due % 1000 * 1000000;
-		(void)pthread_cond_timedwait(
-		    &pool.late.arrival, &pool.lock, &until);
+		offload_wait_until(&pool.late, due);
 	}
 	pthread_mutex_unlock(&pool.lock);
 	if (local != NULL)
@@ -374,38 +437,88 @@ offload_reserve(void *arg)
 	return (NULL);
 }
 
-/*
- * Take a job off the queue and run it, then give it back to the event loop or
- * put it on the queue again for what follows; called and left with the lock
- * held.
- */
+/* Do what waits: the job alone, or with others; called and left with the lock
+ * held. */
 static void
 offload_run(struct offload_job *job, void **local)
 {
-	uint64_t one = 1;
-	bool tell;
+	if (job->run == NULL)
+		offload_run_together(job, local);
+	else
+		offload_run_one(job, local);
+}
+
+/* Take a job off the queue and run it, then give it back to the event loop or
+ * put it on the queue again for what follows. */
+static void
+offload_run_one(struct offload_job *job, void **local)
+{
+	bool was_long = job->is_long, wake;
 
 	offload_take(job);
+	/* With this one begun there may not be enough to come any more. */
+	wake = was_long && pool.npatient > 0 && pool.brief.waiting > 0 &&
+	    !offload_gathers();
 	pthread_mutex_unlock(&pool.lock);
+	if (wake)
+		pthread_cond_signal(&pool.brief.arrival);
 
 	job->run(job, local);
 
 	pthread_mutex_lock(&pool.lock);
-	if (job->then != NULL) {
-		job->run = job->then;
-		job->then = NULL;
-		offload_put(job, OFFLOAD_SHORT);
-		offload_unlock_and_wake(false);
+	if (job->then == NULL) {
+		offload_give_back(&job, 1);
 	} else {
-		/* Who put the others there has told of them. */
-		tell = TAILQ_EMPTY(&pool.done);
-		TAILQ_INSERT_TAIL(&pool.done, job, list);
-		pthread_mutex_unlock(&pool.lock);
-		/* Only fails when the counter is full: then it is readable. */
-		if (tell && write(pool.fd, &one, sizeof(one)) == -1)
-			errno = 0;
+		job->run = NULL;
+		offload_put(job, OFFLOAD_SHORT);
+		if (was_long && pool.together > 1) {
+			job->patient = true;
+			pool.npatient++;
+		}
+		offload_unlock_and_wake(false);
 	}
 	pthread_mutex_lock(&pool.lock);
+}
+
+/* The same for all that wait for what this one waits for. */
+static void
+offload_run_together(struct offload_job *job, void **local)
+{
+	struct offload_job *jobs[OFFLOAD_TOGETHER_MAX], *next;
+	void (*then)(struct offload_job **, size_t, void **) = job->then;
+	size_t count = 0;
+
+	for (; job != NULL && count < pool.together; job = next) {
+		next = TAILQ_NEXT(job, list);
+		if (job->run != NULL || job->then != then)
+			continue;
+		offload_take(job);
+		jobs[count++] = job;
+	}
+	pthread_mutex_unlock(&pool.lock);
+
+	then(jobs, count, local);
+
+	pthread_mutex_lock(&pool.lock);
+	offload_give_back(jobs, count);
+	pthread_mutex_lock(&pool.lock);
+}
+
+/* To the event loop; called with the lock held, and lets go of it. */
+static void
+offload_give_back(struct offload_job **jobs, size_t count)
+{
+	/* Who put the others there has told of them. */
+	bool tell = TAILQ_EMPTY(&pool.done);
+	uint64_t one = 1;
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		TAILQ_INSERT_TAIL(&pool.done, jobs[i], list);
+	pthread_mutex_unlock(&pool.lock);
+	/* Only fails when the counter is full: then it is readable. */
+	if (tell && write(pool.fd, &one, sizeof(one)) == -1)
+		errno = 0;
 }
 
 /* On the event loop: give the finished jobs back. */

@@ -9,6 +9,7 @@
 #include <sys/queue.h>
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Where a job goes. */
@@ -25,30 +26,45 @@ enum offload_rank {
  * loop, always, and owns the job from then on.
  */
 struct offload_job {
+	/* NULL: nothing but what follows; not with OFFLOAD_LONG. */
 	void (*run)(struct offload_job *job, void **local);
 	/*
 	 * What follows run(), on the thread for short jobs and behind those
 	 * that wait, however many: waiting for the disk there, and not where
-	 * passwords are hashed, leaves no processor idle. NULL: nothing; run()
-	 * may take it back.
+	 * passwords are hashed, leaves no processor idle. Those that wait for
+	 * the same function are its business together, so that they can share
+	 * a transaction. NULL: nothing; run() may take it back.
 	 */
-	void (*then)(struct offload_job *job, void **local);
+	void (*then)(struct offload_job **jobs, size_t count, void **local);
 	void (*done)(struct offload_job *job);
 	/* The pool's own. */
 	int64_t submitted_ms;
 	bool waiting;
 	bool is_long;
+	bool patient;
 	TAILQ_ENTRY(offload_job) list;
 };
 
+/* How many jobs then() is called for at once, at most. */
+#define OFFLOAD_TOGETHER_MAX 32
+
+/* The threads of a pool. */
+struct offload_crew {
+	unsigned int longs;  /* for long jobs; at least one */
+	unsigned int shorts; /* for short ones; at least one */
+	/* Jobs that then() may be called for at once; 1: one by one. With more,
+	 * those that follow long jobs wait a moment for others, while there is
+	 * a queue of long ones. */
+	unsigned int together;
+};
+
 /*
- * Start the pool: so many threads for long jobs and for short ones (at least
- * one each), and one in reserve; queue jobs at most waiting, of the long and of
- * the short ones each.
+ * Start the pool: these threads, and one in reserve; queue jobs at most
+ * waiting, of the long and of the short ones each.
  * release() gives back a thread's own pointer when the pool ends. Call once,
  * in the worker. Returns 0, or -1 with errno set.
  */
-int offload_start(unsigned int longs, unsigned int shorts, unsigned int queue,
+int offload_start(const struct offload_crew *crew, unsigned int queue,
     void (*release)(void *local)) __attribute__((warn_unused_result));
 
 /* Hand in a job. Returns 0, or -1 when the queue is full. Event loop only. */

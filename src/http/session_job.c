@@ -24,11 +24,18 @@ static struct {
 	unsigned int dropped;
 } flood;
 
+/* Jobs that share a transaction. */
+struct group {
+	struct session_job *jobs[OFFLOAD_TOGETHER_MAX];
+	size_t count;
+};
+
 static bool is_flood(const struct session_job *);
 static void run(struct offload_job *, void **);
-static void run_then(struct offload_job *, void **);
-static void run_part(struct session_job *,
-    enum error_code (*)(struct session_job *, struct store *), void **);
+static void run_then(struct offload_job **, size_t, void **);
+static bool run_group(struct group *, void **);
+static enum store_result change_all(struct store *, void *);
+static void run_alone(struct session_job *, void **);
 static void finish(struct session_job *);
 static void conclude(struct job *);
 static void release(struct job *);
@@ -39,7 +46,8 @@ static void audit_throttle(const struct session_job *);
 struct session_job *
 session_job_new(struct http_request *req, const struct claims *claims,
     enum audit_kind kind,
-    enum error_code (*work)(struct session_job *, struct store *))
+    enum error_code (*work)(struct session_job *, struct store *),
+    enum error_code (*then)(struct session_job *, struct store *))
 {
 	struct session_job *job;
 
@@ -55,6 +63,7 @@ session_job_new(struct http_request *req, const struct claims *claims,
 	}
 	job->kind = kind;
 	job->work = work;
+	job->then = then;
 	origin_take(req, &job->origin);
 	return (job);
 }
@@ -113,13 +122,14 @@ session_job_admit(struct http_request *req, struct session_job *job,
 }
 
 int
-session_job_start(
-    struct http_request *req, struct session_job *job, enum offload_rank rank)
+session_job_start(struct http_request *req, struct session_job *job)
 {
 	job->job.conclude = conclude;
-	if (job->then != NULL)
-		job->job.offload.then = run_then;
-	return (job_start(req, &job->job, rank, run, release));
+	job->job.offload.then = run_then;
+	if (job->work == NULL)
+		return (
+		    job_start(req, &job->job, OFFLOAD_SHORT, NULL, release));
+	return (job_start(req, &job->job, OFFLOAD_LONG, run, release));
 }
 
 /*
@@ -197,49 +207,126 @@ enum error_code
 session_job_begin(struct session_job *job, struct store *store)
 {
 	return (session_begin(&service_get()->sessions, store, &job->user,
-	    job->origin.client, &job->tokens));
+	    job->origin.client, &job->tokens, &job->made));
 }
 
-/* Background thread, and the two below. */
+/* Background thread, and all below down to finish(). */
 static void
 run(struct offload_job *offload, void **local)
 {
 	struct session_job *job = (struct session_job *)offload;
-
-	run_part(job, job->work, local);
-	if (job->result == ERR_NONE && job->then != NULL)
-		return;
-	offload->then = NULL;
-	finish(job);
-}
-
-static void
-run_then(struct offload_job *offload, void **local)
-{
-	struct session_job *job = (struct session_job *)offload;
-
-	run_part(job, job->then, local);
-	finish(job);
-}
-
-static void
-run_part(struct session_job *job,
-    enum error_code (*part)(struct session_job *, struct store *), void **local)
-{
 	struct store *store;
 
 	job->result = ERR_STORE;
 	store = service_store(local);
-	if (store == NULL)
+	if (store != NULL)
+		job->result = job->work(job, store);
+	if (job->result == ERR_NONE)
 		return;
-	job->result = part(job, store);
-	if (job->result == ERR_STORE)
+	if (store != NULL && job->result == ERR_STORE)
 		service_store_settle(local, STORE_FAILED);
+	offload->then = NULL;
+	finish(job);
+}
+
+/*
+ * What several requests change becomes one transaction with one sync. Where
+ * that fails, for whatever reason, nothing of it is kept, and each goes its own
+ * way: then one that cannot be kept does not take the others along.
+ */
+static void
+run_then(struct offload_job **jobs, size_t count, void **local)
+{
+	struct group group = {.count = 0};
+	struct session_job *job;
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		job = (struct session_job *)jobs[i];
+		if (!job->alone)
+			group.jobs[group.count++] = job;
+	}
+	if (group.count < 2 || !run_group(&group, local))
+		for (i = 0; i < group.count; i++)
+			run_alone(group.jobs[i], local);
+	for (i = 0; i < count; i++) {
+		job = (struct session_job *)jobs[i];
+		if (job->alone)
+			run_alone(job, local);
+	}
+}
+
+/* All of them in one transaction. False when they have to be tried one by
+ * one. */
+static bool
+run_group(struct group *group, void **local)
+{
+	struct store *store = service_store(local);
+	enum store_result result;
+	size_t i;
+
+	if (store == NULL)
+		return (false);
+	result = store_batch(store, change_all, group);
+	for (i = 0; i < group->count && result != STORE_OK; i++) {
+		session_tokens_free(&group->jobs[i]->tokens);
+		group->jobs[i]->made.kind = STORE_REVOKE_NONE;
+		group->jobs[i]->result = ERR_STORE;
+	}
+	/* Another writer was waited for long enough. */
+	if (result == STORE_BUSY)
+		log_line(LOG_LEVEL_ERR,
+		    "%zu requests: the store cannot answer: %s", group->count,
+		    store_error(store));
+	else if (result != STORE_OK)
+		return (false);
+	for (i = 0; i < group->count; i++)
+		finish(group->jobs[i]);
+	return (true);
+}
+
+/* Within the transaction. */
+static enum store_result
+change_all(struct store *store, void *ctx)
+{
+	const struct group *group = ctx;
+	struct session_job *job;
+	size_t i;
+
+	for (i = 0; i < group->count; i++) {
+		job = group->jobs[i];
+		job->result = job->then(job, store);
+		if (job->result == ERR_STORE)
+			return (STORE_FAILED);
+	}
+	return (STORE_OK);
 }
 
 static void
+run_alone(struct session_job *job, void **local)
+{
+	struct store *store = service_store(local);
+
+	job->result = ERR_STORE;
+	if (store != NULL)
+		job->result = job->then(job, store);
+	if (store != NULL && job->result == ERR_STORE)
+		service_store_settle(local, STORE_FAILED);
+	finish(job);
+}
+
+/* Whatever the store was told is kept now: the other workers are told, and the
+ * audit log. */
+static void
 finish(struct session_job *job)
 {
+	enum error_code code;
+
+	code = session_apply(&service_get()->sessions, &job->made);
+	if (code != ERR_NONE) {
+		session_tokens_free(&job->tokens);
+		job->result = code;
+	}
 	if (job->result == ERR_NONE)
 		job->done = true;
 	session_job_audit(job);

@@ -29,12 +29,19 @@ struct session_job {
 	bool cookies;        /* tokens are answered in cookies */
 	struct throttle_ticket ticket;
 
-	/* What is done about it: hashes, and what is asked of the store.
-	 * Background thread. What follows when that went well, and changes the
-	 * store, on the thread for short jobs; NULL: nothing. */
+	/*
+	 * What is done about it on a background thread. work: hashes, and what
+	 * they have to know of the store; NULL: no hash. then, when that went
+	 * well: what changes the store, on the thread for short jobs, in one
+	 * transaction with what other requests change unless it is to be alone.
+	 * It may be undone and called again, so what it does beside the store
+	 * is to leave the same result, and what it ended is in made.
+	 */
 	enum audit_kind kind;
 	enum error_code (*work)(struct session_job *, struct store *);
 	enum error_code (*then)(struct session_job *, struct store *);
+	bool alone;
+	struct store_revocation made;
 
 	/* What came of it. */
 	enum error_code result;
@@ -47,11 +54,13 @@ struct session_job {
 	enum password_fault fault;
 };
 
-/* A new job. Without memory the request is refused, and this is NULL: the
- * handler then returns KORE_RESULT_OK. claims may be NULL. */
+/* A new job, with what is to be done about it. Without memory the request is
+ * refused, and this is NULL: the handler then returns KORE_RESULT_OK. claims and
+ * work may be NULL. */
 struct session_job *session_job_new(struct http_request *req,
     const struct claims *claims, enum audit_kind kind,
-    enum error_code (*work)(struct session_job *, struct store *))
+    enum error_code (*work)(struct session_job *, struct store *),
+    enum error_code (*then)(struct session_job *, struct store *))
     __attribute__((warn_unused_result));
 
 /*
@@ -71,12 +80,11 @@ bool session_job_admit(struct http_request *req, struct session_job *job,
     const void *name, size_t len) __attribute__((warn_unused_result));
 
 /* Begin a session for job->user: for what follows where a password has been
- * found right. Background thread. */
+ * found right. What that ended is in job->made. Background thread. */
 enum error_code session_job_begin(struct session_job *job, struct store *store);
 
 /* Start it; the handler returns what this returns. */
-int session_job_start(
-    struct http_request *req, struct session_job *job, enum offload_rank rank);
+int session_job_start(struct http_request *req, struct session_job *job);
 
 /* Write what came of it to the audit log. For refusals without any work. */
 void session_job_audit(const struct session_job *job);

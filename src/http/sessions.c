@@ -13,11 +13,12 @@
 #include "http/session_reply.h"
 
 static int begin_refresh(struct http_request *, const struct claims *);
-static int begin_end(struct http_request *, const struct claims *,
-    enum audit_kind, enum error_code (*)(struct session_job *, struct store *));
-static enum error_code work_refresh(struct session_job *, struct store *);
-static enum error_code work_logout(struct session_job *, struct store *);
-static enum error_code work_logout_all(struct session_job *, struct store *);
+static int
+begin_end(struct http_request *, const struct claims *, enum audit_kind,
+    enum error_code (*)(struct session_job *, struct store *), bool);
+static enum error_code then_refresh(struct session_job *, struct store *);
+static enum error_code then_logout(struct session_job *, struct store *);
+static enum error_code then_logout_all(struct session_job *, struct store *);
 static char *describe(const struct claims *, size_t *);
 static jdoc *time_of(int64_t, int64_t);
 
@@ -37,7 +38,8 @@ GUARDED_HANDLER(handle_logout)
 	const struct session_job *job = job_of(req);
 
 	if (job == NULL)
-		return (begin_end(req, claims, AUDIT_LOGOUT, work_logout));
+		return (
+		    begin_end(req, claims, AUDIT_LOGOUT, then_logout, false));
 	if (job->result != ERR_NONE)
 		return (session_reply_refuse(req, job, 0));
 	return (session_reply_message(req, job, 200, "Logged out"));
@@ -48,8 +50,8 @@ GUARDED_HANDLER(handle_logout_all)
 	const struct session_job *job = job_of(req);
 
 	if (job == NULL)
-		return (
-		    begin_end(req, claims, AUDIT_LOGOUT_ALL, work_logout_all));
+		return (begin_end(
+		    req, claims, AUDIT_LOGOUT_ALL, then_logout_all, true));
 	if (job->result != ERR_NONE)
 		return (session_reply_refuse(req, job, 0));
 	return (session_reply_message(req, job, 200, "Logged out everywhere"));
@@ -73,7 +75,7 @@ begin_refresh(struct http_request *req, const struct claims *claims)
 
 	if (!key_can_sign(service_get()->key))
 		return (front_refuse(req, ERR_VERIFY_ONLY));
-	job = session_job_new(req, claims, AUDIT_REFRESH, work_refresh);
+	job = session_job_new(req, claims, AUDIT_REFRESH, NULL, then_refresh);
 	if (job == NULL)
 		return (KORE_RESULT_OK);
 	token = guard_token(req, &len);
@@ -82,51 +84,50 @@ begin_refresh(struct http_request *req, const struct claims *claims)
 		return (front_refuse(req, ERR_BUSY));
 	}
 	job->cookies = guard_from_cookie(req);
-	return (session_job_start(req, job, OFFLOAD_SHORT));
+	return (session_job_start(req, job));
 }
 
 static int
 begin_end(struct http_request *req, const struct claims *claims,
     enum audit_kind kind,
-    enum error_code (*work)(struct session_job *, struct store *))
+    enum error_code (*then)(struct session_job *, struct store *), bool alone)
 {
 	struct session_job *job;
 
-	job = session_job_new(req, claims, kind, work);
+	job = session_job_new(req, claims, kind, NULL, then);
 	if (job == NULL)
 		return (KORE_RESULT_OK);
+	job->alone = alone;
 	job->cookies = guard_from_cookie(req);
-	return (session_job_start(req, job, OFFLOAD_SHORT));
+	return (session_job_start(req, job));
 }
 
 /* Background thread, and the two below. */
 static enum error_code
-work_refresh(struct session_job *job, struct store *store)
+then_refresh(struct session_job *job, struct store *store)
 {
 	enum session_refreshed how = SESSION_OVER;
 	enum error_code code;
+	bool reused;
 
 	code = session_renew(&service_get()->sessions, store,
 	    (const char *)job->token.data, job->token.len, job->claims,
-	    job->origin.client, &job->tokens, &how);
-	if (code == ERR_TOKEN_REVOKED) {
-		job->reason = "over";
-		if (how == SESSION_REUSED) {
-			job->kind = AUDIT_REUSE;
-			job->reason = NULL;
-		}
-	}
+	    job->origin.client, &job->tokens, &how, &job->made);
+	reused = code == ERR_TOKEN_REVOKED && how == SESSION_REUSED;
+	job->kind = reused ? AUDIT_REUSE : AUDIT_REFRESH;
+	job->reason = code == ERR_TOKEN_REVOKED && !reused ? "over" : NULL;
 	return (code);
 }
 
 static enum error_code
-work_logout(struct session_job *job, struct store *store)
+then_logout(struct session_job *job, struct store *store)
 {
-	return (session_end(&service_get()->sessions, store, job->claims));
+	return (session_end(
+	    &service_get()->sessions, store, job->claims, &job->made));
 }
 
 static enum error_code
-work_logout_all(struct session_job *job, struct store *store)
+then_logout_all(struct session_job *job, struct store *store)
 {
 	return (session_end_all(&service_get()->sessions, store, job->claims));
 }

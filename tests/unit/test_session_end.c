@@ -19,7 +19,8 @@ end_by(unsigned int kind, const char *token, enum error_code want)
 {
 	struct claims *claims = claims_of(kind, token);
 
-	cr_expect_eq(session_end(&service, store, claims), want, "%s", logged);
+	cr_expect_eq(
+	    session_end(&service, store, claims, NULL), want, "%s", logged);
 	claims_free(claims);
 }
 
@@ -110,12 +111,14 @@ Test(session_end, the_refresh_token_of_an_ended_session_is_refused)
 	struct claims *access = claims_of(TOKEN_ACCESS, tokens.access);
 	enum session_refreshed how;
 
-	cr_expect_eq(session_end(&service, store, access), ERR_NONE);
-	cr_expect_eq(session_end(&service, store, access), ERR_NONE, "again");
-	cr_expect_eq(session_end(&service, store, refresh), ERR_TOKEN_REVOKED);
+	cr_expect_eq(session_end(&service, store, access, NULL), ERR_NONE);
 	cr_expect_eq(
-	    session_renew(&service, store, tokens.refresh,
-		strlen(tokens.refresh), refresh, "192.0.2.1", &none, &how),
+	    session_end(&service, store, access, NULL), ERR_NONE, "again");
+	cr_expect_eq(
+	    session_end(&service, store, refresh, NULL), ERR_TOKEN_REVOKED);
+	cr_expect_eq(session_renew(&service, store, tokens.refresh,
+			 strlen(tokens.refresh), refresh, "192.0.2.1", &none,
+			 &how, NULL),
 	    ERR_TOKEN_REVOKED);
 	cr_expect_eq(how, SESSION_OVER);
 	claims_free(access);
@@ -204,7 +207,7 @@ Test(session_end, a_token_that_never_expires_is_remembered_for_ever)
 	token = kit_claims(
 	    &kit, "{\"sub\":\"x\",\"jti\":\"j1\",\"iat\":1700000000}");
 	claims = claims_of(TOKEN_ACCESS, token);
-	cr_expect_eq(session_end(&service, store, claims), ERR_NONE);
+	cr_expect_eq(session_end(&service, store, claims, NULL), ERR_NONE);
 	cr_expect_str_eq(last_until(), "9223372036854775807");
 	kit.now += INT64_C(3000000000);
 	cr_expect_eq(verdict(TOKEN_ACCESS, token), ERR_TOKEN_REVOKED);
@@ -433,10 +436,10 @@ Test(session_end, a_store_that_cannot_answer_ends_nothing)
 	    claims_made("\"sub\":\"nobody\",\"jti\":\"j1\"");
 
 	run_sql(test_path, "ALTER TABLE revocations RENAME TO away");
-	cr_expect_eq(session_end(&service, store, access), ERR_STORE);
+	cr_expect_eq(session_end(&service, store, access, NULL), ERR_STORE);
 	cr_expect_not_null(strstr(logged, "corgi.db"), "%s", logged);
-	cr_expect_eq(session_end(&service, store, refresh), ERR_STORE);
-	cr_expect_eq(session_end(&service, store, foreign), ERR_STORE);
+	cr_expect_eq(session_end(&service, store, refresh, NULL), ERR_STORE);
+	cr_expect_eq(session_end(&service, store, foreign, NULL), ERR_STORE);
 	cr_expect_eq(session_end_all(&service, store, access), ERR_STORE);
 	cr_expect_eq(session_end_all(&service, store, foreign), ERR_STORE);
 	expect_both(&tokens, ERR_NONE);
@@ -445,7 +448,7 @@ Test(session_end, a_store_that_cannot_answer_ends_nothing)
 	run_sql(test_path, "ALTER TABLE users RENAME TO away");
 	cr_expect_eq(session_end_all(&service, store, access), ERR_STORE);
 	run_sql(test_path, "ALTER TABLE away RENAME TO users");
-	cr_expect_eq(session_end(&service, store, access), ERR_NONE);
+	cr_expect_eq(session_end(&service, store, access, NULL), ERR_NONE);
 	expect_both(&tokens, ERR_TOKEN_REVOKED);
 	claims_free(access);
 	claims_free(refresh);
