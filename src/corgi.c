@@ -16,6 +16,7 @@
 #include "base/cpus.h"
 #include "base/log.h"
 #include "base/routefile.h"
+#include "base/turns.h"
 #include "http/attempts.h"
 #include "http/client.h"
 #include "http/control.h"
@@ -37,6 +38,10 @@
 #define TOGETHER_FILE   OFFLOAD_TOGETHER_MAX
 #define SHORT_SERVER    2
 #define TOGETHER_SERVER 1
+
+/* Most threads of a worker that hash when others leave processors idle. None
+ * where the store is a server: each would hold a connection to it. */
+#define SPARES_MAX 8
 
 /* The hooks, by the names Kore looks for. */
 CORGI_EXPORT void kore_parent_configure(int, char **);
@@ -64,6 +69,7 @@ static void terminate(int);
 static void terminated(void *, int);
 static int start_threads(unsigned int);
 static unsigned int thread_count(void);
+static unsigned int spare_count(void);
 static void catch_termination(void);
 
 /*
@@ -130,6 +136,9 @@ kore_parent_configure(int argc, char **argv)
 		    "before it is reached",
 		    worker_max_connections);
 	processors = cpus_usable();
+	if (turns_init(worker_count, processors) == -1)
+		fatal(
+		    "corgi: no memory for what the workers share: %s", errno_s);
 	note_event(AUDIT_START);
 }
 
@@ -204,10 +213,12 @@ start_threads(unsigned int queue)
 	bool on_server = service_get()->on_server;
 	const struct offload_crew crew = {
 	    .longs = thread_count(),
+	    .spares = on_server ? 0 : spare_count(),
 	    .shorts = on_server ? SHORT_SERVER : SHORT_FILE,
 	    .together = on_server ? TOGETHER_SERVER : TOGETHER_FILE,
 	};
 
+	turns_join(worker->id);
 	return (offload_start(&crew, queue, service_store_release));
 }
 
@@ -226,6 +237,18 @@ thread_count(void)
 	if (threads == 0)
 		threads = processors / workers;
 	return (threads > 0 ? threads : 1);
+}
+
+/* With these a worker can hash on all processors, unless it was told how many
+ * threads it may have. */
+static unsigned int
+spare_count(void)
+{
+	unsigned int threads = thread_count(), spares = 0;
+
+	if (service_get()->config.threads == 0 && processors > threads)
+		spares = processors - threads;
+	return (spares < SPARES_MAX ? spares : SPARES_MAX);
 }
 
 static void

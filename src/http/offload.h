@@ -51,6 +51,7 @@ struct offload_job {
 /* The threads of a pool. */
 struct offload_crew {
 	unsigned int longs;  /* for long jobs; at least one */
+	unsigned int spares; /* more of them, for when turns.h has room */
 	unsigned int shorts; /* for short ones; at least one */
 	/* Jobs that then() may be called for at once; 1: one by one. With more,
 	 * those that follow long jobs wait a moment for others, while there is
