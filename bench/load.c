@@ -82,6 +82,9 @@ client_run(void *arg)
 			c->failed = true;
 			break;
 		}
+		/* What is answered later is not of this time. */
+		if (now_ns() > c->end_ns)
+			break;
 		c->samples[c->count++] = (uint32_t)((now_ns() - start) / 1000);
 		if (status != 200)
 			c->refused++;

@@ -8,6 +8,7 @@ from .server import Problem, allowed_cpus
 CONNECTIONS = 64
 # Cold runs send each token once; so many are made for the first.
 FIRST_TOKENS = 20000
+LOGIN_SECONDS = 3
 TOKENS_MAX = 1000000
 
 
@@ -38,8 +39,8 @@ class Row:
         return ["refresh", "/refresh", self.files["refresh"]]
 
     def seconds(self, wanted):
-        # Half a second would see a handful of logins.
-        return max(wanted, 1) if self.kind == "login" else wanted
+        # Half a second would see a handful of logins, and mostly how it ends.
+        return max(wanted, LOGIN_SECONDS) if self.kind == "login" else wanted
 
     def raw(self):
         contestant = self.server.contestant

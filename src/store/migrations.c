@@ -92,6 +92,14 @@ static const struct migration migrations[] = {
 	"CREATE INDEX revocations_key ON revocations (kind, key);"
 	"CREATE INDEX revocations_until ON revocations (until);"
 	"INSERT INTO schema_migrations VALUES (2, unixepoch());"},
+    /*
+     * A refresh removes what its session followed long ago. Whoever refreshed
+     * over and over had it look at all that was not long ago, too.
+     */
+    {3,
+	"DROP INDEX rotations_session;"
+	"CREATE INDEX rotations_session ON rotations (session, followed_at);"
+	"INSERT INTO schema_migrations VALUES (3, unixepoch());"},
 };
 
 const struct migration *

@@ -92,6 +92,13 @@ static const struct pg_migration migrations[] = {
 	");"
 	"INSERT INTO schema_migrations"
 	"  VALUES (2, extract(epoch FROM now())::bigint);"},
+    /* A refresh removes what its session followed long ago, and does not look
+     * at the rest. */
+    {3,
+	"DROP INDEX rotations_session;"
+	"CREATE INDEX rotations_session ON rotations (session, followed_at);"
+	"INSERT INTO schema_migrations"
+	"  VALUES (3, extract(epoch FROM now())::bigint);"},
 };
 
 const struct pg_migration *

@@ -296,7 +296,7 @@ Test(store, the_database_has_the_promised_settings)
 	    query_text(test_path, "PRAGMA application_id"), "1131377255");
 	cr_expect_str_eq(
 	    query_text(test_path, "SELECT max(version) FROM schema_migrations"),
-	    "2");
+	    "3");
 	cr_expect_str_eq(query_text(test_path,
 			     "SELECT strict FROM pragma_table_list"
 			     " WHERE name = 'users'"),
@@ -355,7 +355,7 @@ Test(store, processes_that_open_a_new_database_at_once_all_succeed)
 		    query_text(test_path, "SELECT count(*) FROM users"), "8");
 		cr_expect_str_eq(query_text(test_path,
 				     "SELECT count(*) FROM schema_migrations"),
-		    "2");
+		    "3");
 		folder_renew();
 	}
 	cr_expect_eq(failed, 0);
@@ -400,7 +400,7 @@ Test(store, opening_what_exists_migrates_nothing)
 	SQLITE_ONLY();
 	store_close(open_store());
 	run_sql(test_path,
-	    "DELETE FROM schema_migrations WHERE version = 2;"
+	    "DELETE FROM schema_migrations WHERE version > 1;"
 	    "UPDATE schema_migrations SET version = 0");
 	cr_expect_eq(
 	    open_with(store_open_sqlite_existing, error), STORE_FAILED);
@@ -410,7 +410,7 @@ Test(store, opening_what_exists_migrates_nothing)
 	    "0");
 	run_sql(test_path, "UPDATE schema_migrations SET version = 99");
 	cr_expect_eq(open_with(store_open_sqlite_existing, error), STORE_NEWER);
-	run_sql(test_path, "UPDATE schema_migrations SET version = 2");
+	run_sql(test_path, "UPDATE schema_migrations SET version = 3");
 	cr_expect_eq(open_with(store_open_sqlite_existing, error), STORE_OK,
 	    "%s", error);
 	run_sql(test_path, "PRAGMA journal_mode = DELETE");

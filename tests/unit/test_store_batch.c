@@ -225,3 +225,27 @@ Test(store_batch, no_statement_looks_through_a_whole_table)
 	cr_expect_gt(steps, 10);
 	(void)sqlite3_close(db);
 }
+
+/* Whoever refreshes over and over is not to have each refresh look at all that
+ * was followed a moment ago. */
+Test(store_batch, a_refresh_looks_for_nothing_but_what_it_removes)
+{
+	const char *detail;
+	sqlite3_stmt *plan;
+	char sql[1024];
+	sqlite3 *db;
+
+	SQLITE_ONLY();
+	store_close(open_store());
+	(void)snprintf(sql, sizeof(sql), "EXPLAIN QUERY PLAN %s",
+	    statement_sql[STATEMENT_ROTATION_PRUNE]);
+	cr_assert_eq(sqlite3_open(test_path, &db), SQLITE_OK);
+	cr_assert_eq(
+	    sqlite3_prepare_v2(db, sql, -1, &plan, NULL), SQLITE_OK, "%s", sql);
+	cr_assert_eq(sqlite3_step(plan), SQLITE_ROW);
+	detail = (const char *)sqlite3_column_text(plan, 3);
+	cr_expect_not_null(
+	    strstr(detail, "(session=? AND followed_at<?)"), "%s", detail);
+	(void)sqlite3_finalize(plan);
+	(void)sqlite3_close(db);
+}

@@ -67,7 +67,7 @@ Test(store_migration, accounts_of_version_1_are_as_they_were)
 	cr_expect_str_eq(
 	    query_text(test_path,
 		"SELECT group_concat(version) FROM schema_migrations"),
-	    "1,2");
+	    "1,2,3");
 	store_close(open_store());
 }
 

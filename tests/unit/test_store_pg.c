@@ -203,7 +203,7 @@ Test(store_pg, opening_what_exists_makes_and_migrates_nothing)
 	cr_expect_str_eq(
 	    query_text(test_path, "SELECT max(version) FROM schema_migrations"),
 	    "99");
-	run_sql(test_path, "UPDATE schema_migrations SET version = 2");
+	run_sql(test_path, "UPDATE schema_migrations SET version = 3");
 	cr_expect_eq(open_anew(error), STORE_OK, "%s", error);
 }
 

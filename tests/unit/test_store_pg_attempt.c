@@ -433,6 +433,11 @@ Test(store_pg_attempt, tables_of_the_first_version_are_brought_up_to_date)
 	cr_expect_str_eq(query_text(test_path,
 			     "SELECT string_agg(version::text, ' ' ORDER BY"
 			     " version) FROM schema_migrations"),
-	    "1 2");
+	    "1 2 3");
+	cr_expect_str_eq(query_text(test_path,
+			     "SELECT count(*) FROM pg_indexes"
+			     " WHERE schemaname = 'corgi'"
+			     " AND indexdef LIKE '%(session, followed_at)'"),
+	    "1");
 	store_close(s);
 }
