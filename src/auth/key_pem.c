@@ -26,6 +26,7 @@ static int check_rsa(const EVP_PKEY *pkey, const char *name, char *error);
 static int check_curve(const struct algorithm *a, const EVP_PKEY *pkey,
     const char *name, char *error);
 static int check_numbers(EVP_PKEY *pkey, const char *name, char *error);
+static int use_whole_point(EVP_PKEY *pkey);
 static int take_text(BIO *bio, struct secret *out);
 
 int
@@ -182,10 +183,23 @@ checked(
 		ok = check_curve(a, pkey, name, error);
 	if (ok == 0)
 		ok = check_numbers(pkey, name, error);
+	if (ok == 0 && a->family == FAMILY_EC && use_whole_point(pkey) == -1)
+		ok = key_refuse(error, name, "does not fit into memory");
 	if (ok == 0)
 		return (pkey);
 	EVP_PKEY_free(pkey);
 	return (NULL);
+}
+
+/* A point may be written in several forms; from here on a key has one. */
+static int
+use_whole_point(EVP_PKEY *pkey)
+{
+	return (EVP_PKEY_set_utf8_string_param(pkey,
+		    OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT,
+		    OSSL_PKEY_EC_POINT_CONVERSION_FORMAT_UNCOMPRESSED) == 1
+		? 0
+		: -1);
 }
 
 /* Move the text of a memory BIO, which wipes its own copy when released. */

@@ -281,3 +281,22 @@ key_derive(const struct key *k, const char *purpose, uint8_t *out, size_t len)
 
 	secret_derive(from->data, from->len, purpose, out, len);
 }
+
+uint32_t
+key_fingerprint(const struct key *k)
+{
+	const struct secret *from =
+	    k->algorithm->family == FAMILY_HMAC ? &k->signing : &k->verifying;
+	uint32_t number = 0;
+	uint8_t drawn[16];
+	char purpose[64];
+	size_t i;
+
+	(void)snprintf(purpose, sizeof(purpose), "corgi.fingerprint.v1.%s",
+	    k->algorithm->name);
+	secret_derive(from->data, from->len, purpose, drawn, sizeof(drawn));
+	for (i = 0; i < sizeof(number); i++)
+		number = number << 8 | drawn[i];
+	secret_wipe(drawn, sizeof(drawn));
+	return (number == 0 ? 1 : number);
+}

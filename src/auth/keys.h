@@ -54,6 +54,15 @@ const char *key_plain_header(const struct key *k, size_t *len);
 void
 key_derive(const struct key *k, const char *purpose, uint8_t *out, size_t len);
 
+/*
+ * A number, never 0, that tells the keys of services apart. It is the same for
+ * all that verify the same tokens, with the private key or the public one
+ * alone, and another one for another algorithm. 32 bits of a one-way function:
+ * of a good secret they tell nothing. With them guesses of a bad one can be
+ * tested, as with any token, so the number is not for everybody either.
+ */
+uint32_t key_fingerprint(const struct key *k);
+
 /* Whether the key can sign. */
 bool key_can_sign(const struct key *k);
 

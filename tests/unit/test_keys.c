@@ -447,3 +447,89 @@ Test(keys, a_derived_key_is_the_same_wherever_there_is_the_key)
 	BIO_free(bio);
 	EVP_PKEY_free(ec);
 }
+
+/* Of a key that has to be taken. */
+static uint32_t
+number_of(const char *algorithm, const char *secret, const char *private_pem,
+    const char *public_pem)
+{
+	char error[KEY_ERROR_MAX];
+	uint32_t number;
+	struct key *k;
+
+	k = load(
+	    algorithm, CONFIG_PROD, secret, private_pem, public_pem, error);
+	cr_assert_not_null(k, "%s", error);
+	number = key_fingerprint(k);
+	cr_expect_neq(number, 0);
+	key_free(k);
+	return (number);
+}
+
+Test(keys, fingerprint_of_a_secret_is_that_of_this_secret_and_algorithm)
+{
+	char secret[65], other[65];
+	uint32_t number;
+
+	memset(secret, 's', sizeof(secret));
+	secret[64] = '\0';
+	(void)memcpy(other, secret, sizeof(other));
+	other[63] = 't';
+	number = number_of("HS256", secret, NULL, NULL);
+	cr_expect_eq(number_of("HS256", secret, NULL, NULL), number);
+	cr_expect_neq(number_of("HS256", other, NULL, NULL), number);
+	cr_expect_neq(number_of("HS512", secret, NULL, NULL), number);
+	/* It is kept in files, and has to be the same in the next release. */
+	cr_expect_eq(number, UINT32_C(0xf9c55d14), "%08x", number);
+}
+
+Test(keys, fingerprint_of_a_public_key_is_that_of_its_private_key)
+{
+	static const char *const rows[] = {"RS256", "ES256", "ES384", "ES512"};
+	char *private_pem, *public_pem, *other_pem;
+	EVP_PKEY *pkey, *other;
+	uint32_t number;
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		pkey = kit_generate(rows[i]);
+		other = kit_generate(rows[i]);
+		private_pem = kit_pem(pkey, true);
+		public_pem = kit_pem(pkey, false);
+		other_pem = kit_pem(other, false);
+		number = number_of(rows[i], NULL, private_pem, NULL);
+		cr_expect_eq(
+		    number_of(rows[i], NULL, NULL, public_pem), number);
+		cr_expect_eq(
+		    number_of(rows[i], NULL, private_pem, public_pem), number);
+		cr_expect_neq(
+		    number_of(rows[i], NULL, NULL, other_pem), number);
+		free(private_pem);
+		free(public_pem);
+		free(other_pem);
+		EVP_PKEY_free(pkey);
+		EVP_PKEY_free(other);
+	}
+}
+
+/* A point of a curve may be written with one coordinate alone. */
+Test(keys, fingerprint_is_the_same_however_a_key_is_written)
+{
+	EVP_PKEY *pkey = kit_generate("ES256");
+	char *whole = kit_pem(pkey, false), *private_pem, *public_pem;
+	uint32_t number = number_of("ES256", NULL, NULL, whole);
+
+	cr_assert_eq(
+	    EVP_PKEY_set_utf8_string_param(pkey, "point-format", "compressed"),
+	    1);
+	private_pem = kit_pem(pkey, true);
+	public_pem = kit_pem(pkey, false);
+	cr_assert_lt(strlen(public_pem), strlen(whole));
+	cr_expect_eq(number_of("ES256", NULL, NULL, public_pem), number);
+	cr_expect_eq(number_of("ES256", NULL, private_pem, NULL), number);
+	cr_expect_eq(number_of("ES256", NULL, private_pem, whole), number);
+	free(private_pem);
+	free(public_pem);
+	free(whole);
+	EVP_PKEY_free(pkey);
+}
