@@ -23,6 +23,10 @@ static enum store_result
 pg_batch(struct store *, enum store_result (*)(struct store *, void *), void *);
 static enum store_result pg_listen(struct store *, int *);
 static enum store_result pg_heard(struct store *, bool *);
+static enum store_result
+ask_about_key(struct pg_store *, enum pg_statement, int64_t, int64_t *);
+static enum store_result
+pg_key_meet(struct store *, uint32_t, bool, uint32_t *);
 static enum store_result pg_ping(struct store *);
 
 const struct store_ops pg_ops = {
@@ -47,6 +51,7 @@ const struct store_ops pg_ops = {
     .change_mark = pg_change_mark,
     .listen = pg_listen,
     .heard = pg_heard,
+    .key_meet = pg_key_meet,
     .attempt_add = pg_attempt_add,
     .attempt_each = pg_attempt_each,
     .attempt_mark = pg_attempt_mark,
@@ -183,6 +188,48 @@ pg_heard(struct store *base, bool *news)
 	*news = s->news;
 	s->news = false;
 	return (STORE_OK);
+}
+
+static enum store_result
+ask_about_key(
+    struct pg_store *s, enum pg_statement which, int64_t key, int64_t *value)
+{
+	const struct pg_value values[] = {PG_INTEGER_OF(key)};
+	enum store_result result;
+	PGresult *answer;
+
+	result = pg_query(s, which, values, 1, &answer);
+	if (result != STORE_OK)
+		return (result);
+	if (!pg_read_integer(answer, 0, 0, value))
+		result = pg_fail_with(s, STORE_DAMAGED, "names no key");
+	PQclear(answer);
+	return (result);
+}
+
+/*
+ * A lock goes with its connection, and so tells of services that are there now,
+ * or of whose end the server does not know yet. It is had before others are looked for:
+ * of two that start at once one sees the other.
+ */
+static enum store_result
+pg_key_meet(struct store *base, uint32_t key, bool starts, uint32_t *other)
+{
+	struct pg_store *s = (struct pg_store *)base;
+	enum store_result result;
+	int64_t held = 0, met = 0;
+
+	(void)starts;
+	if (s->key != key) {
+		result = ask_about_key(s, PG_KEY_HOLD, (int32_t)key, &held);
+		if (result != STORE_OK)
+			return (result);
+		s->key = held != 0 ? key : 0;
+	}
+	result = ask_about_key(s, PG_KEY_OTHER, key, &met);
+	if (result == STORE_OK)
+		*other = (uint32_t)met;
+	return (result);
 }
 
 /* The work may think for as long as it likes between two operations. */

@@ -325,4 +325,5 @@ pg_disconnect(struct pg_store *s)
 {
 	PQfinish(s->conn);
 	s->conn = NULL;
+	s->key = 0;
 }

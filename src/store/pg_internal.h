@@ -48,6 +48,7 @@ struct pg_store {
 	bool listening;    /* to the log, on every connection from now on */
 	bool news;         /* that nobody has asked for yet */
 	int64_t told;      /* the same of attempts: the highest number */
+	uint32_t key;      /* whose lock the connection has; 0: none */
 	bool prepared[PG__MAX];
 };
 

@@ -19,6 +19,15 @@
 #define LOCK_OPEN      "1131377255, 3"
 #define LOCK_ATTEMPTS  "1131377255, 4"
 
+/* Locks that nobody waits for: that of a key, its number being the second one,
+ * is shared by all connections of services that have it. */
+#define LOCK_KEYS "1131377256"
+
+/* The database of this connection, in pg_locks. */
+#define THIS_DATABASE                                                          \
+	"(SELECT oid FROM pg_catalog.pg_database"                              \
+	" WHERE datname = current_database())"
+
 /* Whoever listens to these, in the same database, is told of every row of a
  * log when it can be seen. */
 #define CHANNEL          "corgi_revocations"
@@ -125,6 +134,14 @@ const char *const pg_statement_sql[PG__MAX] = {
 	" FROM revocations WHERE until <= $1"
 	" LIMIT $2 FOR UPDATE SKIP LOCKED))",
     [PG_CHANGE_MARK] = "SELECT coalesce(max(number), 0) FROM revocations",
+    [PG_KEY_HOLD] = "SELECT CASE WHEN pg_try_advisory_lock_shared(" LOCK_KEYS
+		    ", $1::bigint::int4) THEN 1 ELSE 0 END::bigint",
+    /* There the number is an oid, which knows no sign. */
+    [PG_KEY_OTHER] =
+	"SELECT coalesce(min(objid::bigint), 0) FROM pg_catalog.pg_locks"
+	" WHERE locktype = 'advisory' AND classid = " LOCK_KEYS
+	" AND objsubid = 2 AND objid::bigint <> $1 AND granted"
+	" AND database = " THIS_DATABASE,
     /*
      * All in one statement: what the client does, or how far away it is, does
      * not make the lock last. It is had before the first number is given,
@@ -205,16 +222,13 @@ const char pg_statement_alone[] =
 const char pg_statement_others[] =
     "SELECT count(*) FROM pg_catalog.pg_locks WHERE locktype = 'advisory'"
     " AND (classid, objid) = (" LOCK_OPEN ") AND granted"
-    " AND pid <> pg_backend_pid() AND database ="
-    " (SELECT oid FROM pg_catalog.pg_database"
-    "  WHERE datname = current_database())";
+    " AND pid <> pg_backend_pid() AND database = " THIS_DATABASE;
 
 /* A copy of the server's files has the same two numbers. */
 const char pg_statement_identity[] =
     "SELECT 'postgresql:' ||"
     " (SELECT system_identifier FROM pg_catalog.pg_control_system())"
-    " || '/' || (SELECT oid FROM pg_catalog.pg_database"
-    " WHERE datname = current_database())";
+    " || '/' || " THIS_DATABASE;
 
 const char pg_statement_listen[] =
     "LISTEN " CHANNEL "; LISTEN " CHANNEL_ATTEMPTS;

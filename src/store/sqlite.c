@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,6 +24,10 @@ static void sqlite_close(struct store *);
 static enum store_result sqlite_change_mark(struct store *, int64_t *);
 static enum store_result sqlite_listen(struct store *, int *);
 static enum store_result sqlite_heard(struct store *, bool *);
+static enum store_result kept_key(struct sqlite_store *, uint32_t *);
+static enum store_result keep_key(struct sqlite_store *, uint32_t, uint32_t *);
+static enum store_result
+sqlite_key_meet(struct store *, uint32_t, bool, uint32_t *);
 static enum store_result sqlite_batch(
     struct store *, enum store_result (*)(struct store *, void *), void *);
 static enum store_result sqlite_ping(struct store *);
@@ -49,6 +54,7 @@ const struct store_ops sqlite_ops = {
     .change_mark = sqlite_change_mark,
     .listen = sqlite_listen,
     .heard = sqlite_heard,
+    .key_meet = sqlite_key_meet,
     .batch = sqlite_batch,
     .ping = sqlite_ping,
     .copy = &sqlite_copy_ops,
@@ -341,6 +347,52 @@ sqlite_heard(struct store *base, bool *news)
 	(void)base;
 	*news = false;
 	return (STORE_OK);
+}
+
+/* 0: no service has started yet. */
+static enum store_result
+kept_key(struct sqlite_store *s, uint32_t *key)
+{
+	sqlite3_stmt *query = s->statements[STATEMENT_KEY_KEPT];
+	enum store_result result;
+	int64_t value = 0;
+
+	result = sqlite_step_integer(s, query, &value);
+	sqlite_reset(query);
+	*key = (uint32_t)value;
+	return (result);
+}
+
+/* Keep a key, in a transaction. */
+static enum store_result
+keep_key(struct sqlite_store *s, uint32_t key, uint32_t *before)
+{
+	enum store_result result;
+	char sql[64];
+
+	(void)snprintf(
+	    sql, sizeof(sql), "PRAGMA user_version = %d", (int32_t)key);
+	result = kept_key(s, before);
+	return (result == STORE_OK ? sqlite_execute(s, sql) : result);
+}
+
+/* The same key again, as with most starts, waits for no other writer. */
+static enum store_result
+sqlite_key_meet(struct store *base, uint32_t key, bool starts, uint32_t *other)
+{
+	struct sqlite_store *s = (struct sqlite_store *)base;
+	enum store_result result;
+	uint32_t kept;
+
+	result = kept_key(s, &kept);
+	if (result == STORE_OK && starts && kept != key) {
+		result = sqlite_begin(s);
+		if (result == STORE_OK)
+			result = sqlite_end(s, keep_key(s, key, &kept));
+	}
+	if (result == STORE_OK && kept != key)
+		*other = kept;
+	return (sqlite_answer(s, result));
 }
 
 static enum store_result

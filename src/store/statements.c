@@ -88,6 +88,9 @@ const char *const statement_sql[STATEMENT__MAX] = {
 	"DELETE FROM revocations WHERE number IN (SELECT"
 	" number FROM revocations WHERE until <= ?1 LIMIT ?2)",
     [STATEMENT_CHANGE_MARK] = "PRAGMA data_version",
+    /* Four bytes in the head of every SQLite file that SQLite leaves to its
+     * user: no program before this one has read or written them. */
+    [STATEMENT_KEY_KEPT] = "PRAGMA user_version",
     [STATEMENT_PING] = "SELECT EXISTS (SELECT 1 FROM users)",
 };
 

@@ -417,6 +417,15 @@ store_heard(struct store *s, bool *news)
 	return (s->ops->heard(s, news));
 }
 
+enum store_result
+store_key_meet(struct store *s, uint32_t key, bool starts, uint32_t *other)
+{
+	*other = 0;
+	if (key == 0)
+		return (invalid(s, "this is no key"));
+	return (s->ops->key_meet(s, key, starts, other));
+}
+
 static bool
 shares_attempts(struct store *s)
 {

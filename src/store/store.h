@@ -359,6 +359,17 @@ struct store_ops {
 	enum store_result (*heard)(struct store *, bool *news);
 
 	/*
+	 * Say that a service with this key (not 0) works with the database,
+	 * and ask for another key; *other 0: there is none. A server knows it
+	 * until the handle is closed or the connection lost, to be said again
+	 * then, and *other is that of a service that works now. A file keeps
+	 * the key of the service that has started last: that of this one when
+	 * it starts, and *other is what was kept until then.
+	 */
+	enum store_result (*key_meet)(
+	    struct store *, uint32_t key, bool starts, uint32_t *other);
+
+	/*
 	 * The log of attempts, by which nodes that share a server count failed
 	 * logins together. NULL, all five: this back end has none, as what it
 	 * keeps is one machine's, and who asks for it is told INVALID.
@@ -516,6 +527,8 @@ enum store_result
 store_change_mark(struct store *s, int64_t *mark) STORE_CHECKED;
 enum store_result store_listen(struct store *s, int *fd) STORE_CHECKED;
 enum store_result store_heard(struct store *s, bool *news) STORE_CHECKED;
+enum store_result store_key_meet(
+    struct store *s, uint32_t key, bool starts, uint32_t *other) STORE_CHECKED;
 enum store_result store_attempt_add(struct store *s,
     const struct store_attempt *attempts, size_t count) STORE_CHECKED;
 enum store_result store_attempt_each(struct store *s, int64_t after,
