@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "http/agree.h"
 #include "http/attempts.h"
 #include "http/follow.h"
 #include "http/heard.h"
@@ -52,8 +53,10 @@ follow_tick(void)
 		more = hear(store);
 	else
 		look(store);
-	if (follower.local != NULL &&
-	    clock_monotonic_ms() - follower.purged_ms >= PURGE_MS) {
+	if (follower.local == NULL)
+		return (more);
+	agree_look(follower.local);
+	if (clock_monotonic_ms() - follower.purged_ms >= PURGE_MS) {
 		follower.purged_ms = clock_monotonic_ms();
 		purge(follower.local);
 	}

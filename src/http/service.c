@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/jdoc.h"
 #include "base/log.h"
+#include "http/agree.h"
 #include "http/attempts.h"
 #include "http/heard.h"
 #include "http/service.h"
@@ -169,7 +170,7 @@ make_shared(void)
 	service.revocations = revocations_new(service.config.revocations);
 	service.throttle = throttle_new(&service.config);
 	if (service.revocations == NULL || service.throttle == NULL ||
-	    heard_init() == -1)
+	    heard_init() == -1 || agree_init(service.key) == -1)
 		refuse_start("no memory to share among the workers "
 			     "(CORGI_REVOCATIONS, CORGI_THROTTLE_ENTRIES)");
 	key_derive(service.key, "corgi.throttle.v1", common, sizeof(common));
@@ -246,6 +247,7 @@ prepare_store(void)
 		log_line(LOG_LEVEL_ERR,
 		    "failed logins of other nodes are not counted: %s",
 		    store_error(store));
+	agree_start(store);
 	store_close(store);
 	service.prepared = true;
 }

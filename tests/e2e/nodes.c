@@ -45,7 +45,9 @@ nodes_start(int which, const char *const *settings, const char *routes)
 {
 	char *database = database_setting(nodes.folder, nodes.roles[which],
 	    passwords[which], "127.0.0.1", "");
-	const char *env[7] = {"JWT_SECRET_KEY=" TOK_SECRET, database};
+	char *key = text_of(
+	    "JWT_SECRET_KEY=%s", nodes.key != NULL ? nodes.key : TOK_SECRET);
+	const char *env[7] = {key, database};
 	size_t n;
 	struct server_options options;
 	struct server *server;
@@ -64,6 +66,7 @@ nodes_start(int which, const char *const *settings, const char *routes)
 		free(sql);
 	}
 	free(database);
+	free(key);
 	return (server);
 }
 

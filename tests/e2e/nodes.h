@@ -19,6 +19,7 @@ struct nodes {
 	struct server *a;
 	struct server *b;
 	unsigned int workers; /* of each; 0: two */
+	const char *key;      /* of the next one; NULL: TOK_SECRET */
 };
 
 /* The nodes of the running test. */
