@@ -10,8 +10,9 @@
 
 /*
  * Look whether the store has changed and, if so, follow its log; now and then
- * remove what is over, and ask for services with another key. Call often, and when follow_fd() is readable. True: call
- * it again before waiting for anything, as there may be more to do.
+ * remove what is over, and look for services with another key. Call often, and
+ * when follow_fd() is readable. True: call it again before waiting for
+ * anything, as there may be more to do.
  */
 bool follow_tick(void);
 

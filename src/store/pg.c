@@ -209,8 +209,8 @@ ask_about_key(
 
 /*
  * A lock goes with its connection, and so tells of services that are there now,
- * or of whose end the server does not know yet. It is had before others are looked for:
- * of two that start at once one sees the other.
+ * or of whose end the server does not know yet. It is had before others are
+ * looked for: of two that start at once one sees the other.
  */
 static enum store_result
 pg_key_meet(struct store *base, uint32_t key, bool starts, uint32_t *other)
