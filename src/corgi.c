@@ -25,6 +25,7 @@
 #include "http/guard.h"
 #include "http/offload.h"
 #include "http/priority.h"
+#include "http/room.h"
 #include "http/service.h"
 #include "http/tls.h"
 
@@ -61,6 +62,9 @@ static struct {
 /* Processors that the service may use, counted before Kore gives each worker
  * its own, where it is told to. */
 static unsigned int processors;
+
+/* Connections that each worker takes. */
+static unsigned int places;
 
 static void name_lost_guard(void) __attribute__((constructor));
 static void note_event(enum audit_kind);
@@ -128,13 +132,7 @@ kore_parent_configure(int argc, char **argv)
 	if (!guard_has_tls_listener() && tls_ready())
 		fatalx("corgi: CORGI_TLS_CERTIFICATE is set, but no listener "
 		       "is bound to front_connect_tls");
-	if (service_get()->config.connections_per_worker >=
-	    worker_max_connections)
-		log_line(LOG_LEVEL_WARNING,
-		    "CORGI_CONNECTIONS_PER_WORKER is not below "
-		    "worker_max_connections (%u): Kore will stop accepting "
-		    "before it is reached",
-		    worker_max_connections);
+	places = room_prepare(service_get()->config.connections_per_worker);
 	processors = cpus_usable();
 	if (turns_init(worker_count, processors) == -1)
 		fatal(
@@ -170,7 +168,9 @@ kore_worker_configure(void)
 	 * itself holds that end of the pipe open, too. */
 	if (prctl(PR_SET_PDEATHSIG, SIGTERM) == -1)
 		log_line(LOG_LEVEL_WARNING, "prctl: %s", errno_s);
-	front_init(config);
+	room_open();
+	if (front_init(config, places) == -1)
+		fatal("no memory for the connections");
 	if (start_threads(config->queue) == -1)
 		fatal("cannot start the background threads: %s", errno_s);
 	if (guard_init() == -1)

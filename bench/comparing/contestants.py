@@ -53,12 +53,10 @@ class Corgi(Contestant):
     accounts = 64
     password = "space-corgi"
 
-    def __init__(self, key="corgi", name="Corgi", settings=None, limits="",
-                 data=None):
+    def __init__(self, key="corgi", name="Corgi", settings=None, data=None):
         """data: a folder that it shares with another; None: its own."""
         super().__init__(key, name)
         self.settings = settings or {}
-        self.limits = limits
         self.data = data
 
     def needs(self, place):
@@ -69,7 +67,7 @@ class Corgi(Contestant):
         path = kore_conf(
             server, server.place.built("corgi/corgi.so"),
             f"{server.port} front_connect",
-            f"include {conf}/limits.conf\n{self.limits}"
+            f"include {conf}/limits.conf\n"
             f"include {conf}/routes.conf\n")
         if not os.path.exists(self._data(server)):
             self.make_accounts(server)

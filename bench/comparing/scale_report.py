@@ -2,7 +2,6 @@
 import re
 from statistics import median
 
-from . import scaling
 from .report import machine_lines, spread
 
 HEADING = "## Cost against size"
@@ -102,12 +101,8 @@ def section(raw):
          "connections have had one answer each. The memory is the "
          "processes'; what the kernel keeps for a socket is not in it. The "
          "sockets of a worker include some of its own, as its listener. The "
-         "others are 64 connections in use, asking for `/health`. At its "
-         "start a worker sets aside "
-         f"{median(raw['reserved']):,.0f} bytes for each connection that "
-         "`worker_max_connections` allows (here "
-         f"{scaling.ROOM_FOR:,}), used or not; that is in the memory, and "
-         "not in the bytes for each."),
+         "others are 64 connections in use, asking for `/health`. The limits "
+         "are those of `conf/limits.conf`."),
         ("Accounts", "users", user_lines,
          "In the process, without HTTP (`make bench-users`)."),
     )

@@ -9,17 +9,11 @@ TOKEN_SIZES = (200, 400, 1000, 2000, 4000, 8000)
 CONNECTIONS = (1, 100, 1000, 10000)
 USERS = (1000, 100000, 1000000)
 
-# Room for all of them at one worker, whichever takes them.
-ROOM_FOR = 12000
-ROOM = ({"CORGI_CONNECTIONS_PER_WORKER": "11000"},
-        f"worker_max_connections {ROOM_FOR}\nworker_rlimit_nofiles 16384\n")
 
-
-def corgi(place, workers, number=0, settings=None, limits=""):
+def corgi(place, workers, number):
     cpus = allowed_cpus()
     cpus = cpus[:workers] if len(cpus) > 1 else []
-    contestant = contestants.Corgi(f"corgi{number}", "Corgi", settings,
-                                   limits)
+    contestant = contestants.Corgi(f"corgi{number}", "Corgi")
     server = Server(contestant, place, workers, cpus)
     server.start()
     return server
@@ -79,25 +73,6 @@ def worker_counts(place, settings):
             server.stop()
 
 
-def reserved(place, settings):
-    """Bytes that a worker sets aside for each connection it would take."""
-    few, many = 1000, ROOM_FOR
-    numbers = []
-    for number in range(settings["rounds"]):
-        sizes = []
-        for count in (few, many):
-            server = corgi(place, 2, f"r{count}-{number}",
-                           limits=f"worker_max_connections {count}\n"
-                           "worker_rlimit_nofiles 16384\n",
-                           settings={"CORGI_CONNECTIONS_PER_WORKER": "900"})
-            try:
-                sizes.append(proc.memory(server.process.pid))
-            finally:
-                server.stop()
-        numbers.append((sizes[1] - sizes[0]) / (2 * (many - few)))
-    return numbers
-
-
 def connection_counts(place, settings):
     """Memory of idle connections, and what requests of others cost beside
     them. A service of its own each time, as memory once taken is kept."""
@@ -105,8 +80,7 @@ def connection_counts(place, settings):
               for count in CONNECTIONS]
     for number in range(settings["rounds"]):
         for level in levels:
-            server = corgi(place, 2, f"c{level['connections']}-{number}",
-                           *ROOM)
+            server = corgi(place, 2, f"c{level['connections']}-{number}")
             try:
                 idle, busy = _hold(server, level["connections"], settings)
                 level["idle"].append(idle)
