@@ -21,6 +21,7 @@ static bool
 front_feed(struct front *fr, const uint8_t *data, size_t len, size_t *used);
 static void front_run_ready(void *arg, u_int64_t now);
 static void front_tick(void *arg, u_int64_t kore_now);
+static bool front_is_stalled(struct front *fr, int64_t now);
 static void front_expire(struct front *fr, int64_t now);
 static void front_release(struct front *fr);
 static void front_reap(void);
@@ -349,20 +350,42 @@ front_tick(void *arg, u_int64_t kore_now)
 	}
 }
 
+/*
+ * Whether answers wait and the client has taken as good as nothing for too
+ * long. It is its side of the network that is asked: the kernel keeps megabytes
+ * for it, and takes more only when a good part of them has gone.
+ */
+static bool
+front_is_stalled(struct front *fr, int64_t now)
+{
+	uint64_t taken;
+
+	if (!front_io_pending(fr)) {
+		fr->stalled_at = 0;
+		return (false);
+	}
+	taken = front_io_taken(fr);
+	if (fr->stalled_at == 0 || taken - fr->taken >= FRONT_TAKEN_MIN) {
+		fr->stalled_at = now;
+		fr->taken = taken;
+		return (false);
+	}
+	return (now - fr->stalled_at >= http_body_timeout * 1000);
+}
+
 /* Hold one connection to its deadlines. */
 static void
 front_expire(struct front *fr, int64_t now)
 {
 	struct fault fault;
 
-	if (!front_io_pending(fr)) {
-		fr->stalled_at = 0;
-	} else if (fr->stalled_at == 0) {
-		fr->stalled_at = now;
-	} else if (now - fr->stalled_at >= FRONT_STALL_MS) {
+	if (front_is_stalled(fr, now)) {
 		front_io_abort(fr);
 		return;
 	}
+	/* What is not read meanwhile cannot be late. */
+	if (fr->stalled_at != 0 && fr->deadline != 0)
+		fr->deadline += FRONT_TICK_MS;
 
 	if (fr->state == FRONT_READING && fr->answered_at != 0 &&
 	    h1_state(fr->parser) == H1_IDLE &&

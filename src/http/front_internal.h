@@ -31,8 +31,9 @@
 #define FRONT_DISCARD_MAX (256 * 1024)
 #define FRONT_DISCARD_MS  2000
 
-/* How long a client may leave an answer unread. */
-#define FRONT_STALL_MS 30000
+/* What a client has to take (bytes) while answers wait, within the time that
+ * it has for a body (http_body_timeout). */
+#define FRONT_TAKEN_MIN 4096
 
 /* After how long without a request the last head is not kept any longer. */
 #define FRONT_FORGET_MS 1000
@@ -83,7 +84,9 @@ struct front {
 	unsigned int requests; /* taken so far */
 	int64_t deadline;      /* of the current state; 0: none */
 	int64_t answered_at;   /* the last request; 0: none was, or forgotten */
-	int64_t stalled_at;    /* since when an answer waits; 0: it does not */
+	int64_t stalled_at;    /* since when answers wait and next to nothing
+				* of them was taken; 0: none waits */
+	uint64_t taken;        /* what was by then; see front_io_taken() */
 	size_t discarded;      /* bytes */
 	bool counted;          /* among those of its address */
 	struct in6_addr peer;  /* who is connected, proxy or client */
@@ -152,6 +155,10 @@ bool front_io_is_reset(const struct front *fr);
 
 /* Whether answers still wait to be sent. */
 bool front_io_pending(const struct front *fr);
+
+/* How many bytes the peer has received so far, of all that was ever sent to
+ * it; for comparing with a later one. 0 when the kernel does not say. */
+uint64_t front_io_taken(const struct front *fr);
 
 /* End our side; what the peer still sends is discarded from now on. */
 void front_io_shutdown(struct front *fr);

@@ -1,5 +1,7 @@
 #include <sys/socket.h>
 
+#include <linux/tcp.h>
+
 #include <errno.h>
 #include <string.h>
 
@@ -72,6 +74,17 @@ bool
 front_io_pending(const struct front *fr)
 {
 	return (!TAILQ_EMPTY(&fr->c->send_queue));
+}
+
+uint64_t
+front_io_taken(const struct front *fr)
+{
+	struct tcp_info info = {0};
+	socklen_t len = sizeof(info);
+
+	if (getsockopt(fr->c->fd, IPPROTO_TCP, TCP_INFO, &info, &len) == -1)
+		return (0);
+	return (info.tcpi_bytes_acked);
 }
 
 void

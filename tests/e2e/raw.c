@@ -33,7 +33,8 @@ struct raw {
 	size_t size;
 };
 
-static struct raw *raw_dial(int, const char *);
+static struct raw *raw_dial(int, const char *, bool);
+static void raw_room(struct raw *, size_t);
 static enum raw_result raw_fill(struct raw *);
 static void raw_drop(struct raw *, size_t);
 static char *raw_copy(const char *, size_t);
@@ -44,7 +45,7 @@ static bool body_length(const struct raw_response *, bool, size_t *);
 
 /* Connect; from is the address to come from, or NULL. */
 static struct raw *
-raw_dial(int port, const char *from)
+raw_dial(int port, const char *from, bool narrow)
 {
 	struct sockaddr_in sin;
 	struct raw *r;
@@ -60,13 +61,15 @@ raw_dial(int port, const char *from)
 		    bind(fd, (struct sockaddr *)&sin, sizeof(sin)) == -1)
 			cr_assert_fail("bind %s: %s", from, strerror(errno));
 	}
+	on = 1;
+	if (narrow)
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &on, sizeof(on));
 	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	sin.sin_port = htons((uint16_t)port);
 	if (connect(fd, (struct sockaddr *)&sin, sizeof(sin)) == -1) {
 		(void)close(fd);
 		return (NULL);
 	}
-	on = 1;
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	r = calloc(1, sizeof(*r));
 	if (r == NULL)
@@ -87,7 +90,18 @@ raw_connect_from(int port, const char *address)
 {
 	struct raw *r;
 
-	r = raw_dial(port, address);
+	r = raw_dial(port, address, false);
+	if (r == NULL)
+		cr_assert_fail("connect: %s", strerror(errno));
+	return (r);
+}
+
+struct raw *
+raw_connect_narrow(int port)
+{
+	struct raw *r;
+
+	r = raw_dial(port, NULL, true);
 	if (r == NULL)
 		cr_assert_fail("connect: %s", strerror(errno));
 	return (r);
@@ -96,7 +110,7 @@ raw_connect_from(int port, const char *address)
 struct raw *
 raw_try_connect(int port)
 {
-	return (raw_dial(port, NULL));
+	return (raw_dial(port, NULL, false));
 }
 
 void
@@ -201,6 +215,18 @@ raw_readable(struct raw *r, int ms)
 	return (poll(&pfd, 1, ms) == 1);
 }
 
+/* Make room for at least len bytes more. */
+static void
+raw_room(struct raw *r, size_t len)
+{
+	if (r->size - r->used >= len)
+		return;
+	r->size = r->size * 2 + 2 * len;
+	r->data = realloc(r->data, r->size);
+	if (r->data == NULL)
+		cr_assert_fail("out of memory");
+}
+
 /* Wait for bytes and keep them. */
 static enum raw_result
 raw_fill(struct raw *r)
@@ -211,12 +237,7 @@ raw_fill(struct raw *r)
 
 	if (r->closed)
 		return (RAW_CLOSED);
-	if (r->size - r->used < 4096) {
-		r->size = r->size * 2 + 8192;
-		r->data = realloc(r->data, r->size);
-		if (r->data == NULL)
-			cr_assert_fail("out of memory");
-	}
+	raw_room(r, 4096);
 	pfd = (struct pollfd){.fd = r->fd, .events = POLLIN};
 	ready = poll(&pfd, 1, r->wait_ms);
 	if (ready == 0)
@@ -230,6 +251,17 @@ raw_fill(struct raw *r)
 	}
 	r->used += (size_t)n;
 	return (RAW_OK);
+}
+
+void
+raw_take(struct raw *r, size_t max)
+{
+	ssize_t n;
+
+	raw_room(r, max);
+	n = recv(r->fd, r->data + r->used, max, MSG_DONTWAIT);
+	if (n > 0)
+		r->used += (size_t)n;
 }
 
 static void

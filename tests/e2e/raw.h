@@ -52,7 +52,11 @@ struct raw *raw_connect(int port);
 /* The same from another loopback address, such as "127.0.0.2". */
 struct raw *raw_connect_from(int port, const char *address);
 
-/* The same, but NULL when the connection is refused. */
+/* The same with the smallest buffer that the kernel gives, so that the peer
+ * learns early of what was taken, in parts of some hundred bytes. */
+struct raw *raw_connect_narrow(int port);
+
+/* Connect to 127.0.0.1, but NULL when the connection is refused. */
 struct raw *raw_try_connect(int port);
 
 void raw_close(struct raw *r);
@@ -92,6 +96,9 @@ enum raw_result raw_read(struct raw *r, bool head, struct raw_response *out);
 /* Read up to n responses (none of them to a HEAD) into out[]; returns how many
  * came whole. Release each. */
 size_t raw_read_many(struct raw *r, struct raw_response *out, size_t n);
+
+/* Take at most max bytes of those that are there, for a later raw_read(). */
+void raw_take(struct raw *r, size_t max);
 
 /*
  * Read until the peer closes or the wait is over. Returns whether it closed
