@@ -19,7 +19,8 @@ enum exit_code {
 	EXIT_FAILED = 1,
 	EXIT_USAGE = 2,
 	EXIT_NOT_FOUND = 3,
-	EXIT_EXISTS = 4
+	EXIT_EXISTS = 4,
+	EXIT_SIGNAL = 128 /* and the number of the signal that ended it */
 };
 
 /* The options and the arguments of a command line. NULL where not given. */

@@ -3,6 +3,7 @@
  * about it. The work itself is in store/store_copy.c.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,6 +18,20 @@
 /* A digest in hexadecimal, with the NUL. */
 #define DIGEST_TEXT_MAX (2 * STORE_DIGEST_LEN + 1)
 
+/* How long a batch may take once a signal has come (seconds). */
+#define GRACE 2
+
+/* What is said then. */
+#define INTERRUPTED                                                            \
+	"interrupted: the copy is not finished; it goes on when the same "     \
+	"command is run again (without --restart)"
+
+/* The signals that end a copy, and the one that ends its last batch. */
+static const int watched[] = {SIGINT, SIGTERM, SIGALRM};
+
+/* The signal that has come; set by the handler alone. */
+static volatile sig_atomic_t caught;
+
 /* What is shown while it runs. */
 struct show {
 	struct progress progress;
@@ -29,6 +44,9 @@ static int read_address(
 static enum exit_code
 read_addresses(const struct request *, const struct config *,
     char[CONFIG_DATABASE_MAX], char[CONFIG_DATABASE_MAX]);
+static void on_signal(int);
+static void watch_signals(bool);
+static bool is_interrupted(void *);
 static void show_progress(enum copy_phase, int64_t, int64_t, void *);
 static void digest_text(const uint8_t *, char[DIGEST_TEXT_MAX]);
 static void print_table(const struct store_copy *, enum copy_table);
@@ -88,6 +106,49 @@ read_addresses(const struct request *request, const struct config *config,
 	    read_address(second, request->to_file, config->data_dir, to) == -1)
 		return (EXIT_USAGE);
 	return (EXIT_DONE);
+}
+
+/*
+ * The copy ends before its next batch. A statement may wait for another for a
+ * minute: when the batch does not end soon, or who sent the signal sends
+ * another, the program ends here, and leaves no more behind than if it had been
+ * killed.
+ */
+static void
+on_signal(int number)
+{
+	static const char text[] = "\ncorgictl: " INTERRUPTED "\n";
+
+	if (caught != 0) {
+		(void)!write(STDERR_FILENO, text, sizeof(text) - 1);
+		_exit(EXIT_SIGNAL + caught);
+	}
+	caught = number;
+	(void)alarm(GRACE);
+}
+
+/* What is ignored stays ignored, as behind nohup. */
+static void
+watch_signals(bool on)
+{
+	const struct sigaction action = {
+	    .sa_handler = on ? on_signal : SIG_DFL, .sa_flags = SA_RESTART};
+	struct sigaction now;
+	size_t i;
+
+	if (!on)
+		(void)alarm(0);
+	for (i = 0; i < sizeof(watched) / sizeof(watched[0]); i++)
+		if (sigaction(watched[i], NULL, &now) == 0 &&
+		    now.sa_handler != SIG_IGN)
+			(void)sigaction(watched[i], &action, NULL);
+}
+
+static bool
+is_interrupted(void *ctx)
+{
+	(void)ctx;
+	return (caught != 0);
 }
 
 static void
@@ -151,6 +212,10 @@ report(const struct store_copy *copy, enum store_result result)
 		for (table = 0; table < COPY__MAX; table++)
 			print_table(copy, table);
 	}
+	if (copy->stopped) {
+		complain(INTERRUPTED);
+		return ((enum exit_code)(EXIT_SIGNAL + caught));
+	}
 	if (result != STORE_OK) {
 		complain("%s", copy->error);
 		return (EXIT_FAILED);
@@ -170,6 +235,7 @@ copy(struct workspace *w, const struct request *request, const char *from,
 	    .to = to,
 	    .restart = request->restart,
 	    .progress = show_progress,
+	    .stop = is_interrupted,
 	    .ctx = &show,
 	};
 	enum store_result result;
@@ -182,7 +248,9 @@ copy(struct workspace *w, const struct request *request, const char *from,
 	}
 	if (workspace_begin_audit(w) == -1)
 		return (EXIT_FAILED);
+	watch_signals(true);
 	result = store_copy(&copy);
+	watch_signals(false);
 	progress_end(&show.progress);
 	code = report(&copy, result);
 	(void)workspace_note(w, AUDIT_ACCOUNT, "copied", NULL, NULL, code);

@@ -41,6 +41,7 @@ static const struct store_copy_ops *ops_of(struct store *);
 static enum store_result say(struct store_copy *, enum store_result,
     const char *, ...) __attribute__((format(printf, 3, 4)));
 static enum store_result told(struct run *, struct store *, enum store_result);
+static bool is_stopped(struct store_copy *);
 static opener open_from;
 static opener open_to;
 static enum store_result
@@ -94,6 +95,17 @@ told(struct run *r, struct store *s, enum store_result result)
 	return (say(r->copy, result, "%s", store_error(s)));
 }
 
+/* Whether it is to end here, which is said then. */
+static bool
+is_stopped(struct store_copy *copy)
+{
+	if (copy->stop == NULL || !copy->stop(copy->ctx))
+		return (false);
+	copy->stopped = true;
+	(void)say(copy, STORE_FAILED, "the copy was stopped");
+	return (true);
+}
+
 static void
 progress(struct run *r, enum copy_phase phase, int64_t rows)
 {
@@ -134,6 +146,8 @@ open_side(struct store_copy *copy, opener *open_it, const char *where,
 			return (result);
 		if (result != STORE_BUSY || clock_monotonic_ms() >= until)
 			return (say(copy, result, "%s", error));
+		if (is_stopped(copy))
+			return (STORE_FAILED);
 		(void)nanosleep(&pause, NULL);
 	}
 }
@@ -268,6 +282,8 @@ step(struct run *r, struct walk *w, size_t limit)
 	size_t too_long;
 
 	copy_batch_clear(&w->batch);
+	if (is_stopped(r->copy))
+		return (STORE_FAILED);
 	result = ops_of(w->store)->read(
 	    w->store, w->table, &w->key, limit, &w->batch);
 	if (result != STORE_OK)

@@ -206,6 +206,10 @@ struct store_copy {
 	 * or added up on both sides. May be NULL. */
 	void (*progress)(
 	    enum copy_phase phase, int64_t done, int64_t total, void *ctx);
+
+	/* Asked before each batch, and while a database is in use by others:
+	 * whether to end here, as if interrupted. May be NULL. */
+	bool (*stop)(void *ctx);
 	void *ctx;
 
 	/* What came of it, filled by store_copy(). */
@@ -213,6 +217,7 @@ struct store_copy {
 	char to_shown[STORE_ERROR_MAX];
 	int64_t kept; /* rows that an earlier run had carried already */
 	bool anew;    /* those did not fit FROM any more, and were removed */
+	bool stopped; /* stop() has ended it */
 	bool summed;  /* the sums are there */
 	struct copy_sum sums_from[COPY__MAX];
 	struct copy_sum sums_to[COPY__MAX];
@@ -229,7 +234,7 @@ struct store_copy {
  * BUSY: one of them is in use. EXISTS: TO holds something else; nothing was
  * changed. INVALID: an address is none, both are the same database, or FROM is
  * an unfinished copy itself. DAMAGED: the two sides do not agree at the end.
- * Others as those of an opening. One sentence in error unless OK; it holds no
+ * FAILED also when it was stopped: see stopped. Others as those of an opening. One sentence in error unless OK; it holds no
  * password.
  *
  * Interrupted in any way, or failed, it is called again and goes on. May take

@@ -245,29 +245,46 @@ Test(ctl_database, what_cannot_be_copied_is_left_alone)
 
 /* ---- killed ---- */
 
+/* What it says goes to the file "said". */
 static pid_t
 start_copy(const char *from, const char *to)
 {
-	pid_t pid = fork();
+	char said[SERVER_PATH_MAX + 8];
+	pid_t pid;
 
-	cr_assert_neq(pid, -1);
+	(void)snprintf(said, sizeof(said), "%s/said", ctl_folder);
+	cr_assert_neq(pid = fork(), -1);
 	if (pid != 0)
 		return (pid);
-	(void)!freopen("/dev/null", "w", stderr);
+	(void)!freopen(said, "w", stderr);
 	(void)!freopen("/dev/null", "w", stdout);
 	(void)execle(corgi_ctl(), "corgictl", "database", "copy", from, to,
 	    (char *)NULL, (char *const *)(const void *)ctl_env);
 	_exit(127);
 }
 
+/* A signal that is caught is told about, with the status that a shell gives. */
 static void
 kill_copy(pid_t pid, int signal)
 {
+	char said[SERVER_PATH_MAX + 8], *text;
 	int status;
 
 	cr_assert_eq(kill(pid, signal), 0);
 	cr_assert_eq(waitpid(pid, &status, 0), pid);
-	cr_expect(WIFSIGNALED(status), "it had ended by itself: %d", status);
+	if (signal == SIGKILL) {
+		cr_expect(
+		    WIFSIGNALED(status), "it ended by itself: %d", status);
+		return;
+	}
+	cr_expect(WIFEXITED(status), "%d", status);
+	cr_expect_eq(WEXITSTATUS(status), 128 + signal, "%d", status);
+	(void)snprintf(said, sizeof(said), "%s/said", ctl_folder);
+	text = file_read(said, NULL);
+	cr_assert_not_null(text);
+	cr_expect_not_null(strstr(text, "corgictl: interrupted: "), "%s", text);
+	cr_expect_not_null(strstr(text, "run again"), "%s", text);
+	free(text);
 }
 
 /* Until the server has that many accounts. */
@@ -305,12 +322,12 @@ kill_on_server(int signal)
 
 Test(ctl_database, a_killed_copy_to_a_server_goes_on)
 {
-	static const int signals[] = {SIGKILL, SIGINT};
+	static const int signals[] = {SIGKILL, SIGINT, SIGTERM};
 	struct store *s;
 	char error[STORE_ERROR_MAX];
 	size_t i;
 
-	for (i = 0; i < 2; i++) {
+	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
 		if (i == 0) {
 			fill(2500);
 			sql_in(file_at,
@@ -328,6 +345,34 @@ Test(ctl_database, a_killed_copy_to_a_server_goes_on)
 	    file_at, server_at);
 	expect_users(server_at, true);
 	wait_for_rows("SELECT count(*) FROM sessions", 1);
+}
+
+/* Where nothing holds it up it ends in good order, which is on record. */
+Test(ctl_database, an_interrupted_copy_ends_between_two_batches)
+{
+	static const int signals[] = {SIGINT, SIGTERM};
+	long long until = now_ms() + 60000;
+	char path[SERVER_PATH_MAX + 16];
+	struct stat st;
+	pid_t pid;
+	size_t i;
+
+	fill(100000);
+	(void)snprintf(path, sizeof(path), "%s/other.db-wal", ctl_data);
+	for (i = 0; i < 2; i++) {
+		pid = start_copy(file_at, other_at);
+		st.st_size = 0;
+		while (st.st_size == 0 && now_ms() < until) {
+			sleep_ms(1);
+			(void)stat(path, &st);
+		}
+		kill_copy(pid, signals[i]);
+		expect_users(other_at, false);
+		cr_expect(
+		    ctl_audit_has("\"copied\"", "\"outcome\":\"failed\""));
+	}
+	ctl_expect(0, "holds what", "database", "copy", file_at, other_at);
+	expect_users(other_at, true);
 }
 
 /* A row that never ends is what it is killed at. */

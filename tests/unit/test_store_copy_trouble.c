@@ -108,6 +108,47 @@ Test(store_copy_trouble, a_killed_copy_goes_on_where_it_was)
 	each_direction(killed_and_resumed);
 }
 
+static bool
+stop(void *ctx)
+{
+	(void)ctx;
+	return (--batches_left < 0);
+}
+
+/* Asked to stop, before its first batch or in the middle of a table, it ends
+ * and says so; the next one goes on. What is there already is read twice. */
+static void
+stopped_and_resumed(void)
+{
+	static const int points[] = {0, 4, 10};
+	struct store_copy copy = {
+	    .from = from.where, .to = to.where, .stop = stop};
+	char error[STORE_ERROR_MAX];
+	size_t i;
+
+	fill();
+	for (i = 0; i < sizeof(points) / sizeof(points[0]); i++) {
+		batches_left = points[i];
+		cr_expect_eq(store_copy(&copy), STORE_FAILED);
+		cr_expect(copy.stopped, "%s", copy.error);
+		cr_expect_str_eq(copy.error, "the copy was stopped");
+		cr_expect_eq(place_state(&to, error), STORE_INVALID);
+		cr_expect_not_null(strstr(error, UNFINISHED), "%s", error);
+	}
+	count_in(&to, "users", "1000");
+	batches_left = 1000;
+	copy.stopped = false;
+	cr_expect_eq(store_copy(&copy), STORE_OK, "%s", copy.error);
+	cr_expect(!copy.stopped);
+	cr_expect_eq(copy.kept, 3500);
+	expect_finished();
+}
+
+Test(store_copy_trouble, a_stopped_copy_says_so_and_goes_on)
+{
+	each_direction(stopped_and_resumed);
+}
+
 /* What was added behind is carried on with; what was changed before is copied
  * anew, and that is said. */
 static void
