@@ -150,6 +150,8 @@ static const struct command commands[] = {
 
 static void print_help(void);
 static void print_command_help(const struct command *);
+static bool in_group(const struct command *, const char *);
+static const struct command *print_group(FILE *, const char *);
 static const struct command *find_command(int, char **, int *);
 static void show_word(const char *, char[SHOWN_NAME_MAX]);
 static enum exit_code
@@ -181,7 +183,7 @@ print_help(void)
 	    "  --json          print JSON\n"
 	    "  --yes           do not ask; replace a file\n"
 	    "  --              what follows is no option\n"
-	    "  --help          this text, or that of a command\n"
+	    "  --help          this text, or that of what stands before it\n"
 	    "  --version       the version\n"
 	    "\n"
 	    "Exit status: 0 done, 1 failed, 2 wrong usage, 3 no such account or\n"
@@ -242,47 +244,74 @@ usage_error(const struct command *c, const char *fault, const char *word)
 	return (EXIT_USAGE);
 }
 
+/* Whether a command is of those that begin with this word. */
+static bool
+in_group(const struct command *c, const char *word)
+{
+	size_t len = strlen(word);
+
+	return (strncmp(c->name, word, len) == 0 && c->name[len] == ' ');
+}
+
+/* Print how the commands of a group are used; the first of them, or NULL when
+ * there is none. */
+static const struct command *
+print_group(FILE *out, const char *word)
+{
+	const struct command *first = NULL;
+	size_t i;
+
+	for (i = 0; i < COMMANDS; i++) {
+		if (!in_group(&commands[i], word))
+			continue;
+		fprintf(out, "%s corgictl %s %s\n",
+		    first == NULL ? "Usage:" : "      ", commands[i].name,
+		    commands[i].usage);
+		if (first == NULL)
+			first = &commands[i];
+	}
+	return (first);
+}
+
 /* Shows the commands that begin with the same word, if there are any. */
 static enum exit_code
 unknown_command(const char *word, const char *second)
 {
 	char shown[2][SHOWN_NAME_MAX];
-	size_t i, len = strlen(word);
-	bool any = false;
+	size_t i;
 
 	show_word(word, shown[0]);
 	show_word(second, shown[1]);
-	for (i = 0; i < COMMANDS; i++) {
-		if (strncmp(commands[i].name, word, len) != 0 ||
-		    commands[i].name[len] != ' ')
-			continue;
-		if (!any)
-			complain("no such command: %s%s%s", shown[0],
-			    *second != '\0' ? " " : "", shown[1]);
-		fprintf(stderr, "%s corgictl %s %s\n",
-		    any ? "      " : "Usage:", commands[i].name,
-		    commands[i].usage);
-		any = true;
-	}
-	if (any)
-		return (EXIT_USAGE);
-	return (usage_error(NULL, "no such command", word));
+	for (i = 0; i < COMMANDS && !in_group(&commands[i], word); i++)
+		continue;
+	if (i == COMMANDS)
+		return (usage_error(NULL, "no such command", word));
+	if (*second == '\0')
+		complain("a second word is missing: %s", shown[0]);
+	else
+		complain("no such command: %s %s", shown[0], shown[1]);
+	(void)print_group(stderr, word);
+	return (EXIT_USAGE);
 }
 
-/* "help" as argv[0], then the words of a command, or none. */
+/* "help" as argv[0], then the words of a command, of a group, or none. */
 static enum exit_code
 help_about(int argc, char **argv)
 {
 	const struct command *c;
 	int used;
 
-	c = find_command(argc, argv, &used);
-	if (c == NULL && argc > 1)
-		return (unknown_command(argv[1], argc > 2 ? argv[2] : ""));
-	if (c != NULL)
-		print_command_help(c);
-	else
+	if (argc > 1 && strcmp(argv[argc - 1], "--help") == 0)
+		argc--;
+	if (argc == 1) {
 		print_help();
+	} else if ((c = find_command(argc, argv, &used)) != NULL) {
+		print_command_help(c);
+	} else if (argc > 2 || (c = print_group(stdout, argv[1])) == NULL) {
+		return (unknown_command(argv[1], argc > 2 ? argv[2] : ""));
+	} else {
+		printf("\nMore about one of them: corgictl help %s\n", c->name);
+	}
 	return (fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED);
 }
 
@@ -407,7 +436,11 @@ main(int argc, char **argv)
 		return (help_about(argc - 1, argv + 1));
 	c = find_command(argc, argv, &used);
 	if (c == NULL && argc > 1 && strcmp(argv[argc - 1], "--help") == 0)
-		return (help_about(1, argv));
+		return (help_about(argc, argv));
+	if (c == NULL && argc > 2 && strcmp(argv[2], "help") == 0) {
+		argv[2] = argv[1];
+		return (help_about(argc - 1, argv + 1));
+	}
 	if (c == NULL && argc < 2)
 		return (usage_error(NULL, "a command is missing", ""));
 	if (c == NULL)

@@ -202,7 +202,7 @@ Test(ctl_routes, wrong_usage_is_2_and_says_what_is_right)
 {
 	ctl_expect(2, "a command is missing", NULL);
 	ctl_expect(2, "no such command: fly", "fly");
-	ctl_expect(2, "no such command: user", "user");
+	ctl_expect(2, "a second word is missing: user", "user");
 	ctl_expect(2, "no such command: user fly", "user", "fly");
 	ctl_expect(2, "Usage: corgictl user add NAME", "user", "fly");
 	ctl_expect(2, "       corgictl user list [--json]", "user");
@@ -236,7 +236,6 @@ Test(ctl_routes, help_and_version_work_everywhere)
 	ctl_expect(0, "Usage: corgictl user add ", "help", "user", "add");
 	ctl_expect(0, "Usage: corgictl health ", "help", "health");
 	ctl_expect(2, "no such command: fly", "help", "fly");
-	ctl_expect(0, "Commands:", "user", "--help");
 	ctl_expect(0, "corgictl " CORGI_VERSION "\n", "--version");
 	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		(void)snprintf(usage, sizeof(usage), "Usage: corgictl %s%s%s ",
@@ -248,6 +247,50 @@ Test(ctl_routes, help_and_version_work_everywhere)
 			ctl_expect(
 			    0, usage, commands[i][0], commands[i][1], "--help");
 	}
+}
+
+/* Whichever way it is asked for, the same comes. */
+static void
+expect_same(const char *wanted, const char *first, const char *second,
+    const char *third)
+{
+	struct run_result r = ctl_input(NULL, 0, first, second, third, NULL);
+
+	cr_expect_eq(r.status, 0, "%s %s: %d", first, second, r.status);
+	cr_expect_str_eq(r.out, wanted, "%s %s", first, second);
+	run_free(&r);
+}
+
+Test(ctl_routes, help_about_a_group_is_the_same_everywhere)
+{
+	static const char throttle[] =
+	    "Usage: corgictl throttle list [--json] [--data-dir DIR]\n"
+	    "       corgictl throttle clear NAME | --address ADDRESS | --all"
+	    " [--data-dir DIR]\n"
+	    "\n"
+	    "More about one of them: corgictl help throttle list\n";
+	struct run_result copy;
+
+	expect_same(throttle, "help", "throttle", NULL);
+	expect_same(throttle, "throttle", "help", NULL);
+	expect_same(throttle, "throttle", "--help", NULL);
+	expect_same(throttle, "help", "throttle", "--help");
+	copy = ctl_input(NULL, 0, "help", "database", "copy", NULL);
+	cr_expect_eq(copy.status, 0);
+	cr_expect_not_null(
+	    strstr(copy.out, "Usage: corgictl database copy FROM TO"));
+	expect_same(copy.out, "database", "copy", "--help");
+	expect_same(copy.out, "database", "help", "copy");
+	run_free(&copy);
+	ctl_expect(2, "a second word is missing: throttle", "throttle");
+	ctl_expect(
+	    2, "no such command: throttle fly", "help", "throttle", "fly");
+	ctl_expect(
+	    2, "no such command: throttle fly", "throttle", "help", "fly");
+	ctl_expect(
+	    2, "no such command: throttle fly", "throttle", "fly", "--help");
+	ctl_expect(2, "no such command: fly", "fly", "--help");
+	ctl_expect(2, "no such command: fly", "fly", "help");
 }
 
 Test(ctl_routes, the_description_of_the_interface_has_the_programs_version)
