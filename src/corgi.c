@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -66,7 +67,12 @@ static unsigned int processors;
 /* Connections that each worker takes. */
 static unsigned int places;
 
+/* The file without a name that Kore writes its pid to; -1: it has another. */
+static int pid_fd = -1;
+
 static void name_lost_guard(void) __attribute__((constructor));
+static void hide_pid(void) __attribute__((constructor));
+static void forget_pid(void);
 static void note_event(enum audit_kind);
 static void log_to_kore(enum log_level, const char *, void *);
 static void terminate(int);
@@ -97,6 +103,39 @@ name_lost_guard(void)
 		fatalx("corgi: %s", error);
 }
 
+/*
+ * Runs while Kore loads the module, too. Kore cannot be told to write no pid,
+ * and writes it before it calls us: through any link, and always to the same
+ * place, which two services would share. Where no file is asked for (or
+ * Kore's own default is), none is made.
+ */
+static void
+hide_pid(void)
+{
+	char path[32];
+
+	if (strcmp(kore_pidfile, KORE_PIDFILE_DEFAULT) != 0)
+		return;
+	pid_fd = memfd_create("pid", MFD_CLOEXEC);
+	if (pid_fd == -1)
+		return;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", pid_fd);
+	kore_pidfile = kore_strdup(path);
+}
+
+/* It has been written, and at the end there is nothing to remove. A file that
+ * was asked for below the module's own line is left alone. */
+static void
+forget_pid(void)
+{
+	if (pid_fd == -1)
+		return;
+	if (strncmp(kore_pidfile, "/proc/self/fd/", 14) == 0)
+		kore_pidfile[0] = '\0';
+	(void)close(pid_fd);
+	pid_fd = -1;
+}
+
 void
 kore_parent_configure(int argc, char **argv)
 {
@@ -112,6 +151,7 @@ kore_parent_configure(int argc, char **argv)
 	 * and the workers inherit the setting. */
 	(void)setvbuf(stdout, NULL, _IOLBF, 0);
 	log_open(log_to_kore, NULL, LOG_LEVEL_INFO);
+	forget_pid();
 
 	/* A reload would replace this module under the running threads. */
 	(void)signal(SIGHUP, SIG_IGN);

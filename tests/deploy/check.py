@@ -333,7 +333,6 @@ class Check:
             port = probe.getsockname()[1]
         folder = tempfile.mkdtemp(dir=self.folder)
         conf = replaced(read("kore.conf"), "0.0.0.0 8888", f"127.0.0.1 {port}")
-        conf = replaced(conf, "/tmp/corgi.pid", "corgi.pid")
         with open(os.path.join(folder, "kore.conf"), "w") as file:
             file.write(conf)
         shutil.copytree(os.path.join(ROOT, "conf"),

@@ -172,7 +172,7 @@ server_config(
 
 	(void)fprintf(
 	    fp, "workers %u\n", options->workers == 0 ? 1 : options->workers);
-	(void)fputs("pidfile kore.pid\nload ./corgi.so\n", fp);
+	(void)fputs("load ./corgi.so\n", fp);
 	(void)fputs("include limits.conf\n", fp);
 	if (options->config != NULL)
 		(void)fprintf(fp, "%s\n", options->config);

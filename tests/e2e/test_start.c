@@ -4,6 +4,7 @@
  */
 #include <sys/stat.h>
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -346,6 +347,38 @@ Test(start, port_in_use_is_told)
 }
 
 /* Nothing but the secret's owner may read what the service keeps. */
+/* Kore would write its pid to the same place for every service, and through
+ * whatever link stands there. It does so where it is told to. */
+Test(start, a_pid_is_written_where_it_is_asked_for_alone)
+{
+	static const struct server_options asked = {
+	    .config = "pidfile asked.pid"};
+	struct server *s = server_start(NULL);
+	char path[SERVER_PATH_MAX], pid[32], *text;
+
+	(void)snprintf(path, sizeof(path), "%s/kore.pid", server_folder(s));
+	cr_expect_eq(access(path, F_OK), -1, "%s is there", path);
+	(void)kill(server_pid(s), SIGTERM);
+	cr_expect_eq(server_wait(s, SERVER_STOP_MS), 0);
+	text = server_log(s);
+	cr_expect_null(strstr(text, "pid to"), "%s", text);
+	cr_expect_null(strstr(text, "pidfile"), "%s", text);
+	free(text);
+	server_stop(s);
+
+	s = server_start(&asked);
+	(void)snprintf(path, sizeof(path), "%s/asked.pid", server_folder(s));
+	(void)snprintf(pid, sizeof(pid), "%d\n", (int)server_pid(s));
+	text = file_read(path, NULL);
+	cr_assert_not_null(text, "%s", path);
+	cr_expect_str_eq(text, pid);
+	free(text);
+	(void)kill(server_pid(s), SIGTERM);
+	cr_expect_eq(server_wait(s, SERVER_STOP_MS), 0);
+	cr_expect_eq(access(path, F_OK), -1, "%s is still there", path);
+	server_stop(s);
+}
+
 Test(start, what_is_kept_is_readable_by_its_owner_alone)
 {
 	static const char *const files[] = {"corgi.db", "jwt_secret"};
