@@ -47,7 +47,6 @@ struct slot {
  */
 struct revocations {
 	size_t size; /* of the whole memory */
-	size_t capacity;
 	size_t nbuckets;
 	uint8_t key[SECRET_HASH_KEY_LEN];
 	uint32_t used; /* whether anything was ever put in */
@@ -124,7 +123,6 @@ revocations_new(size_t capacity)
 	if (r == NULL)
 		return (NULL);
 	r->size = size;
-	r->capacity = capacity;
 	r->nbuckets = nbuckets;
 	secret_random(r->key, sizeof(r->key));
 	if (shared_lock_init(&r->lock) == -1) {
@@ -386,12 +384,6 @@ revocations_count(const struct revocations *r, int64_t now)
 			count++;
 	}
 	return (count);
-}
-
-size_t
-revocations_capacity(const struct revocations *r)
-{
-	return (r->capacity);
 }
 
 /* What has been taken back once is so for as long as anybody said. */

@@ -80,10 +80,8 @@ bool revocations_get(const struct revocations *r,
 /* Whether nothing was ever put in: then no key need be looked up. */
 bool revocations_empty(const struct revocations *r);
 
-/* How many entries count at now (walks the table), and how many there may be
- * room for. */
+/* How many entries count at now (walks the table). */
 size_t revocations_count(const struct revocations *r, int64_t now);
-size_t revocations_capacity(const struct revocations *r);
 
 /*
  * Put in what a row of the store's log says. Doing so twice does no harm, nor

@@ -122,9 +122,6 @@ enum token_kind claims_kind(const struct claims *c);
 /* "sid", or "" for a token that belongs to no session of this service. */
 const char *claims_session(const struct claims *c);
 
-/* "ver"; 0 when absent. */
-int64_t claims_version(const struct claims *c);
-
 /* "csrf", or "" when absent or no string. */
 const char *claims_csrf(const struct claims *c);
 

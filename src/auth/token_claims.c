@@ -295,12 +295,6 @@ claims_session(const struct claims *c)
 	return (c->session);
 }
 
-int64_t
-claims_version(const struct claims *c)
-{
-	return (c->version);
-}
-
 const char *
 claims_csrf(const struct claims *c)
 {

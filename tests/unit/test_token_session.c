@@ -2,6 +2,7 @@
  * The claims of sessions: what is put into access and refresh tokens, and how
  * what is in a token is read, however odd.
  */
+#include "auth/revocation.h"
 #include "token_kit.h"
 
 #define SID "0a1b2c3d-0000-4000-8000-000000000001"
@@ -81,7 +82,6 @@ Test(token_session, an_access_token_holds_session_version_and_roles)
 	c = issued(&request, &made, &json);
 	cr_expect_eq(claims_kind(c), TOKEN_ACCESS);
 	cr_expect_str_eq(claims_session(c), SID);
-	cr_expect_eq(claims_version(c), 7);
 	cr_expect_str_eq(claims_roles(c), "admin editor");
 	cr_expect(claims_fresh(c));
 	cr_expect_str_eq(claims_id(c), made.id);
@@ -115,7 +115,6 @@ Test(token_session, a_refresh_token_holds_neither_roles_nor_version)
 	cr_expect_eq(claims_kind(c), TOKEN_REFRESH);
 	cr_expect_str_eq(claims_session(c), SID);
 	cr_expect_str_eq(claims_csrf(c), made.csrf);
-	cr_expect_eq(claims_version(c), 0);
 	cr_expect_str_eq(claims_roles(c), "");
 	cr_expect_not(claims_fresh(c));
 	cr_expect_eq(made.expires, KIT_NOW + 86400);
@@ -143,7 +142,6 @@ Test(token_session, without_session_version_and_roles_there_are_no_such_claims)
 		expect_text(json, "\"ver\"", false);
 		expect_text(json, "\"roles\"", false);
 		cr_expect_str_eq(claims_session(c), "");
-		cr_expect_eq(claims_version(c), 0);
 		free(json);
 		claims_free(c);
 	}
@@ -350,6 +348,25 @@ Test(token_session, session_and_csrf_are_strings_or_nothing)
 	}
 }
 
+/* It is refused from the next one on. */
+static void
+expect_version(const struct claims *c, uint32_t version)
+{
+	struct revocations *r = revocations_new(10);
+	struct token_policy policy = {.revocations = r};
+	struct revocation_key key;
+
+	cr_assert_not_null(r);
+	policy.clock = kit.policy.clock;
+	revocation_key(r, REVOKED_VERSION, "cosmo", 5, &key);
+	cr_assert_eq(revocations_put(r, &key, version, INT64_MAX, KIT_NOW), 0);
+	cr_expect_not(claims_revoked(c, &policy));
+	cr_assert_eq(
+	    revocations_put(r, &key, version + 1, INT64_MAX, KIT_NOW), 0);
+	cr_expect(claims_revoked(c, &policy));
+	revocations_free(r);
+}
+
 Test(token_session, a_copy_of_claims_outlives_them_with_all_they_say)
 {
 	struct claims *c, *copy;
@@ -368,7 +385,7 @@ Test(token_session, a_copy_of_claims_outlives_them_with_all_they_say)
 	cr_expect_str_eq(claims_session(copy), "s");
 	cr_expect_str_eq(claims_csrf(copy), "c");
 	cr_expect_str_eq(claims_roles(copy), "a b");
-	cr_expect_eq(claims_version(copy), 3);
+	expect_version(copy, 3);
 	cr_expect(claims_fresh(copy));
 	claims_free(copy);
 	free(json);
