@@ -26,7 +26,6 @@
 #include "http/guard.h"
 #include "http/offload.h"
 #include "http/priority.h"
-#include "http/room.h"
 #include "http/service.h"
 #include "http/tls.h"
 
@@ -63,9 +62,6 @@ static struct {
 /* Processors that the service may use, counted before Kore gives each worker
  * its own, where it is told to. */
 static unsigned int processors;
-
-/* Connections that each worker takes. */
-static unsigned int places;
 
 /* The file without a name that Kore writes its pid to; -1: it has another. */
 static int pid_fd = -1;
@@ -172,7 +168,13 @@ kore_parent_configure(int argc, char **argv)
 	if (!guard_has_tls_listener() && tls_ready())
 		fatalx("corgi: CORGI_TLS_CERTIFICATE is set, but no listener "
 		       "is bound to front_connect_tls");
-	places = room_prepare(service_get()->config.connections_per_worker);
+	if (service_get()->config.connections_per_worker >=
+	    worker_max_connections)
+		log_line(LOG_LEVEL_WARNING,
+		    "CORGI_CONNECTIONS_PER_WORKER is not below "
+		    "worker_max_connections (%u): Kore will stop accepting "
+		    "before it is reached",
+		    worker_max_connections);
 	processors = cpus_usable();
 	if (turns_init(worker_count, processors) == -1)
 		fatal(
@@ -208,9 +210,7 @@ kore_worker_configure(void)
 	 * itself holds that end of the pipe open, too. */
 	if (prctl(PR_SET_PDEATHSIG, SIGTERM) == -1)
 		log_line(LOG_LEVEL_WARNING, "prctl: %s", errno_s);
-	room_open();
-	if (front_init(config, places) == -1)
-		fatal("no memory for the connections");
+	front_init(config);
 	if (start_threads(config->queue) == -1)
 		fatal("cannot start the background threads: %s", errno_s);
 	if (guard_init() == -1)

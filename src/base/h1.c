@@ -15,9 +15,6 @@
 /* The smallest buffer (bytes). */
 #define BUFFER_MIN 256
 
-/* What a parser may always have (bytes): most requests are shorter. */
-#define BUFFER_FREE 2048
-
 typedef size_t (*step_function)(h1_parser *p, const uint8_t *s, size_t n);
 
 static void release(h1_parser *p);
@@ -84,8 +81,7 @@ union block {
 	uint64_t words[2];
 };
 
-static bool has_budget(const h1_parser *, size_t);
-static bool has_control(const uint8_t *);
+static bool has_control(const uint8_t *s);
 
 h1_parser *
 h1_new(const struct h1_limits *limits)
@@ -113,8 +109,6 @@ static void
 release(h1_parser *p)
 {
 	secret_free_mem(p->buf, p->cap);
-	if (p->limits.budget != NULL)
-		p->limits.budget->used -= p->cap;
 	if (p->fields != p->first)
 		free(p->fields);
 }
@@ -202,17 +196,6 @@ h1_refuse_byte(h1_parser *p, uint8_t c, const char *rule)
 	return (h1_refuse(p, ERR_BAD_REQUEST, rule));
 }
 
-/* Whether the buffer may have that capacity, for all that the others have. */
-static bool
-has_budget(const h1_parser *p, size_t cap)
-{
-	const struct h1_budget *budget = p->limits.budget;
-
-	return (budget == NULL || cap <= BUFFER_FREE ||
-	    (cap - p->cap <= budget->max &&
-		budget->used <= budget->max - (cap - p->cap)));
-}
-
 /*
  * The buffer at least doubles, so that copying stays in proportion to what
  * arrived. The old one is wiped, which realloc() would not do.
@@ -229,12 +212,10 @@ h1_reserve(h1_parser *p, size_t more)
 		cap = BUFFER_MIN;
 	if (cap < p->len + more)
 		cap = p->len + more;
-	if (!has_budget(p, cap) || (buf = malloc(cap)) == NULL) {
+	if ((buf = malloc(cap)) == NULL) {
 		h1_refuse(p, ERR_BUSY, "memory");
 		return (false);
 	}
-	if (p->limits.budget != NULL)
-		p->limits.budget->used += cap - p->cap;
 	if (p->buf != NULL)
 		memcpy(buf, p->buf, p->len);
 	secret_free_mem(p->buf, p->cap);

@@ -18,22 +18,12 @@
 
 #include "base/errors.h"
 
-/* Memory of several parsers together, in bytes. Zero but for max before the
- * first one; for as long as the last one. */
-struct h1_budget {
-	size_t used;
-	size_t max;
-};
-
 /* Limits of one listener. Lengths in bytes, the line ends included. */
 struct h1_limits {
 	size_t target_max; /* request line; over it: 414 */
 	size_t head_max;   /* request line and headers: 431 */
 	size_t fields_max; /* number of header lines: 431 */
 	size_t body_max;   /* body after decoding: 413 */
-	/* What all that have these limits take up of what has come; NULL: no
-	 * limit. Beyond it whoever needs more than 2 kB is refused: 503. */
-	struct h1_budget *budget;
 };
 
 /* One header line: name and value without the white space around them. Both

@@ -26,15 +26,12 @@ static void front_expire(struct front *fr, int64_t now);
 static void front_release(struct front *fr);
 static void front_reap(void);
 static struct front *front_take(struct connection *c, enum front_state state);
-static bool front_is_full(struct front *);
+static bool front_is_full(const struct front *fr);
 
-int
-front_init(const struct config *config, unsigned int connections)
+void
+front_init(const struct config *config)
 {
 	front_worker.config = config;
-	front_worker.connections = connections;
-	front_worker.budget.max = FRONT_MEMORY_MAX;
-	front_worker.limits.budget = &front_worker.budget;
 	front_worker.limits.target_max = http_header_max;
 	front_worker.limits.head_max = http_header_max;
 	front_worker.limits.fields_max = config->header_fields;
@@ -45,10 +42,6 @@ front_init(const struct config *config, unsigned int connections)
 	TAILQ_INIT(&front_worker.dead);
 	front_drain_init();
 	(void)kore_timer_add(front_tick, FRONT_TICK_MS, NULL, 0);
-	if (config->connections_per_address == 0)
-		return (0);
-	front_worker.addresses = tally_new(sizeof(struct in6_addr));
-	return (front_worker.addresses == NULL ? -1 : 0);
 }
 
 CORGI_EXPORT void
@@ -118,18 +111,23 @@ front_take(struct connection *c, enum front_state state)
 
 /* Whether this connection is one more than its worker or address may have. */
 static bool
-front_is_full(struct front *fr)
+front_is_full(const struct front *fr)
 {
-	unsigned int count = 0;
+	const struct front *other;
+	unsigned int max, count;
 
-	if (front_worker.addresses != NULL) {
-		count = tally_add(front_worker.addresses, &fr->peer);
-		fr->counted = count > 0;
-		if (!fr->counted ||
-		    count > front_worker.config->connections_per_address)
-			return (true);
+	if (front_worker.count > front_worker.config->connections_per_worker)
+		return (true);
+	max = front_worker.config->connections_per_address;
+	if (max == 0)
+		return (false);
+
+	count = 0;
+	TAILQ_FOREACH(other, &front_worker.fronts, list) {
+		if (memcmp(&other->peer, &fr->peer, sizeof(fr->peer)) == 0)
+			count++;
 	}
-	return (front_worker.count > front_worker.connections);
+	return (count > max);
 }
 
 /*
@@ -171,8 +169,6 @@ front_gone(struct connection *c)
 	}
 	TAILQ_REMOVE(&front_worker.fronts, fr, list);
 	front_worker.count--;
-	if (fr->counted)
-		tally_remove(front_worker.addresses, &fr->peer);
 	if (fr->req != NULL)
 		TAILQ_INSERT_TAIL(&front_worker.orphans, fr, list);
 	else

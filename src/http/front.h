@@ -33,10 +33,8 @@ enum front_slot {
 	FRONT_SLOTS
 };
 
-/* Prepare a worker: limits from kore.conf, deadlines, the drain, and how many
- * connections it takes. Returns 0, or -1 without memory. */
-int front_init(const struct config *config, unsigned int connections)
-    __attribute__((warn_unused_result));
+/* Prepare a worker: limits from kore.conf, deadlines, the drain. */
+void front_init(const struct config *config);
 
 /* Kore's callbacks for a new connection, named in kore.conf: plain, and with
  * the TLS certificate of the configuration. */

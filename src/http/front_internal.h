@@ -14,7 +14,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/tally.h"
 #include "http/front.h"
 
 /* Most bytes taken from a socket in one go. */
@@ -37,14 +36,6 @@
 
 /* After how long without a request the last head is not kept any longer. */
 #define FRONT_FORGET_MS 1000
-
-/*
- * What all requests of a worker that have not come whole may take together
- * (bytes). Only those that are longer than others are refused for it, so that
- * clients which send a lot, slowly, and on all connections, take neither the
- * memory nor the place of those that ask for something.
- */
-#define FRONT_MEMORY_MAX ((size_t)64 * 1024 * 1024)
 
 /* How often deadlines are looked at. */
 #define FRONT_TICK_MS 500
@@ -88,7 +79,6 @@ struct front {
 				* of them was taken; 0: none waits */
 	uint64_t taken;        /* what was by then; see front_io_taken() */
 	size_t discarded;      /* bytes */
-	bool counted;          /* among those of its address */
 	struct in6_addr peer;  /* who is connected, proxy or client */
 
 	struct front_value slots[FRONT_SLOTS];
@@ -100,9 +90,6 @@ TAILQ_HEAD(front_list, front);
 extern struct front_worker {
 	const struct config *config;
 	struct h1_limits limits;
-	struct h1_budget budget;
-	unsigned int connections;  /* most that are taken */
-	struct tally *addresses;   /* how many each has; NULL: not counted */
 	struct front_list fronts;  /* with a connection */
 	struct front_list orphans; /* connection gone, request not yet */
 	struct front_list ready;   /* can go on without an event */

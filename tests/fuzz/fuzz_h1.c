@@ -16,8 +16,8 @@
 #define HASH_FACTOR UINT64_C(0x100000001b3)
 
 static const struct h1_limits limits[] = {
-    {16384, 16384, 128, 16384, NULL},
-    {48, 160, 5, 24, NULL},
+    {16384, 16384, 128, 16384},
+    {48, 160, 5, 24},
 };
 
 static void

@@ -24,7 +24,7 @@ struct h1_case {
 	size_t len; /* 0: strlen(text) */
 };
 
-static const struct h1_limits h1_usual = {16384, 16384, 200, 16384, NULL};
+static const struct h1_limits h1_usual = {16384, 16384, 200, 16384};
 
 /* Feed in cuts of the given length until all is used or no more is taken;
  * returns the number of bytes used. */

@@ -7,7 +7,7 @@
 #include "test_h1.h"
 
 /* Small limits, so that one byte more can be shown. */
-static const struct h1_limits small = {32, 64, 4, 8, NULL};
+static const struct h1_limits small = {32, 64, 4, 8};
 
 /* A text and the number of bytes that are used of it when it is refused. */
 struct limit_row {
@@ -236,8 +236,7 @@ allocated(void)
 
 Test(h1_limits, memory_follows_what_came_and_is_given_back)
 {
-	static const struct h1_limits wide = {
-	    1 << 20, 1 << 20, 200, 1 << 30, NULL};
+	static const struct h1_limits wide = {1 << 20, 1 << 20, 200, 1 << 30};
 	char kilobyte[1024] = {0};
 	size_t before, idle;
 	h1_parser *p;
@@ -257,56 +256,4 @@ Test(h1_limits, memory_follows_what_came_and_is_given_back)
 	h1_reset(p);
 	cr_expect_leq(allocated(), idle, "a reset kept memory");
 	h1_free(p);
-}
-
-/* What a slow sender has sent so far: the beginning of a head of that length. */
-static h1_parser *
-sent_slowly(const struct h1_limits *limits, size_t len)
-{
-	h1_parser *p = h1_new(limits);
-	char *text = malloc(len);
-	int n;
-
-	cr_assert(p != NULL && text != NULL);
-	memset(text, 'x', len);
-	n = snprintf(text, len, H1_GET "X: ");
-	text[n] = 'x';
-	(void)h1_feed(p, text, len);
-	free(text);
-	return (p);
-}
-
-/* All parsers together may have 32 kB: of those that send 9 kB three are taken,
- * the others are refused. Whoever sends little is not. */
-Test(h1_limits, what_many_send_slowly_is_bounded_in_all)
-{
-	struct h1_budget budget = {0, 32768};
-	struct h1_limits limits = h1_usual;
-	h1_parser *slow[16], *p;
-	size_t i, refused = 0;
-
-	limits.budget = &budget;
-	for (i = 0; i < 16; i++) {
-		slow[i] = sent_slowly(&limits, 9000);
-		if (h1_state(slow[i]) == H1_ERROR) {
-			cr_expect_eq(h1_fault(slow[i])->code, ERR_BUSY);
-			h1_reset(slow[i]);
-			refused++;
-		} else
-			cr_expect_eq(h1_state(slow[i]), H1_HEAD);
-	}
-	cr_expect_leq(budget.used, 32768);
-	cr_expect_gt(budget.used, 9000);
-	cr_expect_eq(refused, 13, "%zu", refused);
-
-	p = sent_slowly(&limits, 1500);
-	cr_expect_eq(h1_state(p), H1_HEAD, "a short one");
-	h1_free(p);
-	for (i = 0; i < 16; i++)
-		h1_free(slow[i]);
-	cr_expect_eq(budget.used, 0, "%zu", budget.used);
-	p = sent_slowly(&limits, 9000);
-	cr_expect_eq(h1_state(p), H1_HEAD, "a long one again");
-	h1_free(p);
-	cr_expect_eq(budget.used, 0);
 }
