@@ -35,13 +35,17 @@ offload_begun(const struct offload_job *job)
 	return (job->is_long ? &offload_pool.long_ms : &offload_pool.short_ms);
 }
 
-/* Until there may be something to do for one of a crew; called and left with
- * the lock held. */
+/*
+ * Until there may be something to do for one of a crew; called and left with
+ * the lock held. Short jobs that wait although this thread found nothing to do
+ * wait for others: whether they still do must not be asked again, as the clock
+ * may have moved on meanwhile, and nobody would wake this thread.
+ */
 static void
 offload_wait(struct offload_hands *crew)
 {
 	crew->waiting++;
-	if (crew == &offload_pool.brief && offload_gathers())
+	if (crew == &offload_pool.brief && offload_pool.nshorts > 0)
 		offload_wait_until(crew, offload_due());
 	else
 		pthread_cond_wait(&crew->arrival, &offload_pool.lock);
