@@ -405,9 +405,11 @@ take_successor(struct store *store, const struct renewal *renewal,
 			out->refresh, strlen(out->refresh), found, out) == -1)
 			return (ERR_STORE);
 	}
+	/* The store is in order: what others change in the same transaction
+	 * has to be kept. */
 	log_line(LOG_LEVEL_ERR, "session %s: too many refreshes at once",
 	    out->session);
-	return (ERR_STORE);
+	return (ERR_BUSY);
 }
 
 /* Open a sealed successor with its predecessor; it takes the place of

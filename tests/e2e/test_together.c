@@ -25,6 +25,9 @@ TestSuite(together, .timeout = 120);
 /* Requests that wait together, behind one that waits for the lock. */
 #define MANY 12
 
+/* More successors of one token than are followed. */
+#define CHAIN 70
+
 /* How long requests have to arrive (milliseconds); well below STORE_WAIT_MS. */
 #define ARRIVE_MS 1000
 
@@ -363,6 +366,40 @@ Test(together, one_that_cannot_be_kept_is_refused_alone)
 Test(together, one_that_undoes_all_is_refused_alone)
 {
 	refuse_one_of("ROLLBACK");
+}
+
+/* Nor does a client whose token has had too many successors: it may come again
+ * and again. */
+Test(together, one_with_too_many_successors_leaves_the_transaction_shared)
+{
+	struct set_up t;
+	struct pair newest, next;
+	size_t before, i;
+
+	begin(&t, "CORGI_REFRESH_GRACE=300", true);
+	newest.access = text_of("%s", t.all[3].pair.access);
+	newest.refresh = text_of("%s", t.all[3].pair.refresh);
+	for (i = 0; i < CHAIN; i++) {
+		cr_assert_eq(pair_refresh(t.port, newest.refresh, &next), 200);
+		pair_free(&newest);
+		newest = next;
+	}
+	pair_free(&newest);
+
+	before = commits(&t);
+	hold_and_send(&t, send_refresh);
+	execute(&t, "ROLLBACK");
+	take(&t, 0);
+	cr_expect_leq(
+	    commits(&t), before + 3, "%zu transactions", commits(&t) - before);
+	for (i = 0; i < MANY; i++) {
+		if (i == 3)
+			check_member("too many", &t.all[i].answer, 503, "error",
+			    "Service busy");
+		else
+			expect_renewed(&t, &t.all[i]);
+	}
+	end(&t);
 }
 
 /* Nobody waits for as many waits as there are requests; nothing is kept of what

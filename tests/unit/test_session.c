@@ -369,7 +369,7 @@ Test(session, a_chain_without_end_is_not_followed)
 		rotate(&tokens);
 	expect_repeated(first, tokens.refresh);
 	rotate(&tokens);
-	cr_expect_eq(renew(first, &none, NULL), ERR_STORE);
+	cr_expect_eq(renew(first, &none, NULL), ERR_BUSY);
 	cr_expect_not_null(strstr(logged, "too many"), "%s", logged);
 	rotate(&tokens);
 	cr_expect_eq(verdict(TOKEN_ACCESS, tokens.access), ERR_NONE);
