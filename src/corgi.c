@@ -73,6 +73,7 @@ static void note_event(enum audit_kind);
 static void log_to_kore(enum log_level, const char *, void *);
 static void terminate(int);
 static void terminated(void *, int);
+static unsigned int workers_to_be(void);
 static int start_threads(unsigned int);
 static unsigned int thread_count(void);
 static unsigned int spare_count(void);
@@ -176,7 +177,7 @@ kore_parent_configure(int argc, char **argv)
 		    "before it is reached",
 		    worker_max_connections);
 	processors = cpus_usable();
-	if (turns_init(worker_count, processors) == -1)
+	if (turns_init(workers_to_be(), processors) == -1)
 		fatal(
 		    "corgi: no memory for what the workers share: %s", errno_s);
 	note_event(AUDIT_START);
@@ -245,6 +246,14 @@ log_to_kore(enum log_level level, const char *line, void *ctx)
 
 	(void)ctx;
 	kore_log(priorities[level], "%s: %s", log_level_name(level), line);
+}
+
+/* How many workers Kore is going to start: it settles that only later, when its
+ * configuration names no number. */
+static unsigned int
+workers_to_be(void)
+{
+	return (worker_count > 0 ? worker_count : cpu_count);
 }
 
 static int

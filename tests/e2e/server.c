@@ -170,8 +170,9 @@ server_config(
 {
 	const char *at, *text;
 
-	(void)fprintf(
-	    fp, "workers %u\n", options->workers == 0 ? 1 : options->workers);
+	if (options->workers != WORKERS_UNSAID)
+		(void)fprintf(fp, "workers %u\n",
+		    options->workers == 0 ? 1 : options->workers);
 	(void)fputs("load ./corgi.so\n", fp);
 	(void)fputs("include limits.conf\n", fp);
 	if (options->config != NULL)

@@ -30,6 +30,9 @@
 #define SERVER_START_MS 10000
 #define SERVER_STOP_MS  5000
 
+/* No number of workers in Kore's configuration. */
+#define WORKERS_UNSAID 255
+
 /* Every member may be left zero. Nothing is kept after server_start(). */
 struct server_options {
 	/* NAME=value strings with a NULL at the end, added to the clean
@@ -48,7 +51,7 @@ struct server_options {
 	const char *data_dir;
 	/* The module; NULL for corgi_module(). */
 	const char *module;
-	/* Worker processes; 0 for one. */
+	/* Worker processes; 0 for one, WORKERS_UNSAID to leave it to Kore. */
 	unsigned int workers;
 	/* The port; 0 for a free one. */
 	int port;

@@ -296,6 +296,20 @@ Test(life, many_workers_agree)
 	cr_expect(server_stop(s) == 0);
 }
 
+/* Kore then starts one for each processor. */
+Test(life, configuration_need_not_say_how_many_workers)
+{
+	static const struct server_options options = {
+	    .workers = WORKERS_UNSAID};
+	struct server *s;
+	pid_t pids[1];
+
+	s = server_start(&options);
+	cr_expect(http_login(server_port(s), DEMO_LOGIN, NULL) == 200);
+	cr_expect(server_workers(s, pids, 1) == 1);
+	cr_expect(server_stop(s) == 0);
+}
+
 /* Without their parent the workers end, or the next start would share its
  * port and database with them. */
 Test(life, workers_end_with_their_parent)
