@@ -66,7 +66,7 @@ begin_password(struct http_request *req, const struct claims *claims)
 	if (job == NULL || !session_job_read(req, job, &credentials_change))
 		return (KORE_RESULT_OK);
 	job->cookies = guard_from_cookie(req);
-	job->alone = true;
+	job->job.offload.alone = true;
 	if (job->credentials.values[CREDENTIALS_CURRENT].len == 0) {
 		job->result = ERR_CURRENT_PASSWORD;
 		session_job_audit(job);
@@ -92,7 +92,7 @@ begin_register(struct http_request *req)
 	if (job == NULL || !session_job_read(req, job, &credentials_login) ||
 	    !session_job_admit(req, job, NULL, 0))
 		return (KORE_RESULT_OK);
-	job->alone = true;
+	job->job.offload.alone = true;
 	return (session_job_start(req, job));
 }
 

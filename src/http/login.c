@@ -89,7 +89,7 @@ work(struct session_job *job, struct store *store)
 		job->reason = "disabled";
 	/* A hash that has been replaced is not the one that was checked any
 	 * more: that cannot be done twice. */
-	job->alone = job->hash[0] != '\0';
+	job->job.offload.alone = job->hash[0] != '\0';
 	return (code);
 }
 

@@ -33,9 +33,12 @@ struct offload_job {
 	 * that wait, however many: waiting for the disk there, and not where
 	 * passwords are hashed, leaves no processor idle. Those that wait for
 	 * the same function are its business together, so that they can share
-	 * a transaction. NULL: nothing; run() may take it back.
+	 * a transaction, unless they are to be alone: as none is given back
+	 * before all are done, those would hold up the others. NULL: nothing;
+	 * run() may take it back.
 	 */
 	void (*then)(struct offload_job **jobs, size_t count, void **local);
+	bool alone;
 	void (*done)(struct offload_job *job);
 	/* The pool's own. */
 	int64_t submitted_ms;

@@ -228,17 +228,19 @@ offload_run_one(struct offload_job *job, void **local)
 	pthread_mutex_lock(&offload_pool.lock);
 }
 
-/* The same for all that wait for what this one waits for. */
+/* The same for all that wait for what this one waits for, and may be done with
+ * others. */
 static void
 offload_run_together(struct offload_job *job, void **local)
 {
 	struct offload_job *jobs[OFFLOAD_TOGETHER_MAX], *next;
 	void (*then)(struct offload_job **, size_t, void **) = job->then;
-	size_t count = 0;
+	size_t most = job->alone ? 1 : offload_pool.together, count = 0;
 
-	for (; job != NULL && count < offload_pool.together; job = next) {
+	for (; job != NULL && count < most; job = next) {
 		next = TAILQ_NEXT(job, list);
-		if (job->run != NULL || job->then != then)
+		if (job->run != NULL || job->then != then ||
+		    (job->alone && count > 0))
 			continue;
 		offload_take(job);
 		jobs[count++] = job;

@@ -237,23 +237,14 @@ run(struct offload_job *offload, void **local)
 static void
 run_then(struct offload_job **jobs, size_t count, void **local)
 {
-	struct group group = {.count = 0};
-	struct session_job *job;
+	struct group group = {.count = count};
 	size_t i;
 
-	for (i = 0; i < count; i++) {
-		job = (struct session_job *)jobs[i];
-		if (!job->alone)
-			group.jobs[group.count++] = job;
-	}
-	if (group.count < 2 || !run_group(&group, local))
-		for (i = 0; i < group.count; i++)
+	for (i = 0; i < count; i++)
+		group.jobs[i] = (struct session_job *)jobs[i];
+	if (count < 2 || !run_group(&group, local))
+		for (i = 0; i < count; i++)
 			run_alone(group.jobs[i], local);
-	for (i = 0; i < count; i++) {
-		job = (struct session_job *)jobs[i];
-		if (job->alone)
-			run_alone(job, local);
-	}
 }
 
 /* All of them in one transaction. False when they have to be tried one by

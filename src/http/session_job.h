@@ -33,14 +33,13 @@ struct session_job {
 	 * What is done about it on a background thread. work: hashes, and what
 	 * they have to know of the store; NULL: no hash. then, when that went
 	 * well: what changes the store, on the thread for short jobs, in one
-	 * transaction with what other requests change unless it is to be alone.
-	 * It may be undone and called again, so what it does beside the store
+	 * transaction with what other requests change unless the job is to be
+	 * alone (offload.h). It may be undone and called again, so what it does beside the store
 	 * is to leave the same result, and what it ended is in made.
 	 */
 	enum audit_kind kind;
 	enum error_code (*work)(struct session_job *, struct store *);
 	enum error_code (*then)(struct session_job *, struct store *);
-	bool alone;
 	struct store_revocation made;
 
 	/* What came of it. */

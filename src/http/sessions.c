@@ -97,7 +97,7 @@ begin_end(struct http_request *req, const struct claims *claims,
 	job = session_job_new(req, claims, kind, NULL, then);
 	if (job == NULL)
 		return (KORE_RESULT_OK);
-	job->alone = alone;
+	job->job.offload.alone = alone;
 	job->cookies = guard_from_cookie(req);
 	return (session_job_start(req, job));
 }

@@ -32,6 +32,9 @@ static _Atomic int looks; /* how often the clock was asked */
 static int late_after;    /* the last look at which others may still join */
 static sem_t ran;
 
+/* What then() was called for: how many jobs at once, call after call. */
+static size_t counts[8], ncalls;
+
 static int64_t
 shown_ms(void)
 {
@@ -62,7 +65,7 @@ then(struct offload_job **jobs, size_t count, void **local)
 {
 	(void)jobs;
 	(void)local;
-	cr_expect_eq(count, 1);
+	counts[ncalls++] = count;
 	(void)sem_post(&ran);
 }
 
@@ -125,4 +128,31 @@ Test(offload, those_that_waited_long_enough_are_done_whenever_the_clock_says_so)
 	begin();
 	for (i = 0; i < 4; i++)
 		cr_expect(is_done_after(i), "after %d looks", i);
+}
+
+/* Those that may be done with others are given back before one that is to be
+ * alone is begun, wherever it stands among them. */
+Test(offload, one_that_is_to_be_alone_is_not_done_with_others)
+{
+	static const size_t expected[] = {2, 1, 1, 1};
+	struct offload_job jobs[5] = {{.then = then}, {.then = then},
+	    {.then = then}, {.then = then}, {.then = then}};
+	void *local = NULL;
+	size_t i;
+
+	begin();
+	jobs[1].alone = jobs[3].alone = true;
+	for (i = 0; i < 4; i++)
+		offload_put(&jobs[i], OFFLOAD_SHORT);
+	(void)pthread_mutex_lock(&offload_pool.lock);
+	for (i = 0; i < 4; i++) {
+		offload_run(offload_next_short(), &local);
+		cr_assert_eq(ncalls, i + 1);
+		cr_expect_eq(
+		    counts[i], expected[i], "call %zu: %zu jobs", i, counts[i]);
+		if (i == 0)
+			offload_put(&jobs[4], OFFLOAD_SHORT);
+	}
+	(void)pthread_mutex_unlock(&offload_pool.lock);
+	cr_expect_null(offload_next_short());
 }
