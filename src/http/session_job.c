@@ -33,6 +33,7 @@ struct group {
 static bool is_flood(const struct session_job *);
 static void run(struct offload_job *, void **);
 static void run_then(struct offload_job **, size_t, void **);
+static void undo(struct session_job *);
 static bool run_group(struct group *, void **);
 static enum store_result change_all(struct store *, void *);
 static void run_alone(struct session_job *, void **);
@@ -247,6 +248,19 @@ run_then(struct offload_job **jobs, size_t count, void **local)
 			run_alone(group.jobs[i], local);
 }
 
+/* Nothing of what was changed is kept, nor is a token known to have been used
+ * twice: the store may be out of reach before it is asked again. */
+static void
+undo(struct session_job *job)
+{
+	session_tokens_free(&job->tokens);
+	job->made.kind = STORE_REVOKE_NONE;
+	job->result = ERR_STORE;
+	job->reason = NULL;
+	if (job->kind == AUDIT_REUSE)
+		job->kind = AUDIT_REFRESH;
+}
+
 /* All of them in one transaction. False when they have to be tried one by
  * one. */
 static bool
@@ -259,11 +273,8 @@ run_group(struct group *group, void **local)
 	if (store == NULL)
 		return (false);
 	result = store_batch(store, change_all, group);
-	for (i = 0; i < group->count && result != STORE_OK; i++) {
-		session_tokens_free(&group->jobs[i]->tokens);
-		group->jobs[i]->made.kind = STORE_REVOKE_NONE;
-		group->jobs[i]->result = ERR_STORE;
-	}
+	for (i = 0; i < group->count && result != STORE_OK; i++)
+		undo(group->jobs[i]);
 	/* Another writer was waited for long enough. */
 	if (result == STORE_BUSY)
 		log_line(LOG_LEVEL_ERR,
