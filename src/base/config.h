@@ -139,6 +139,7 @@ struct config {
 	/* The connection front. Milliseconds, bytes, counts. */
 	unsigned int requests_per_connection;
 	unsigned int header_fields;
+	unsigned int request_memory_kib; /* of large requests, a worker */
 	unsigned int connections_per_worker;
 	unsigned int connections_per_address; /* 0: no limit */
 	unsigned int shutdown_seconds;

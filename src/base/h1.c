@@ -18,6 +18,7 @@
 typedef size_t (*step_function)(h1_parser *p, const uint8_t *s, size_t n);
 
 static void release(h1_parser *p);
+static size_t shared_part(size_t held);
 static size_t head_room(h1_parser *p, size_t n);
 static void place_fields(h1_parser *p);
 
@@ -111,6 +112,52 @@ release(h1_parser *p)
 	secret_free_mem(p->buf, p->cap);
 	if (p->fields != p->first)
 		free(p->fields);
+	if (p->budget != NULL)
+		h1_budget_give(p->budget, shared_part(p->held));
+	p->held = 0;
+}
+
+void
+h1_share(h1_parser *p, struct h1_budget *budget)
+{
+	p->budget = budget;
+}
+
+bool
+h1_budget_take(struct h1_budget *budget, size_t size)
+{
+	if (size > budget->max - budget->used)
+		return (false);
+	budget->used += size;
+	return (true);
+}
+
+void
+h1_budget_give(struct h1_budget *budget, size_t size)
+{
+	budget->used -= size;
+}
+
+/* What of a parser's memory counts for the budget. */
+static size_t
+shared_part(size_t held)
+{
+	return (held > H1_OWN ? held - H1_OWN : 0);
+}
+
+bool
+h1_hold(h1_parser *p, size_t size, size_t older)
+{
+	size_t held = p->held - older + size;
+
+	if (p->budget != NULL &&
+	    !h1_budget_take(
+		p->budget, shared_part(held) - shared_part(p->held))) {
+		h1_refuse(p, ERR_BUSY, "memory of large requests");
+		return (false);
+	}
+	p->held = held;
+	return (true);
 }
 
 void
@@ -212,6 +259,8 @@ h1_reserve(h1_parser *p, size_t more)
 		cap = BUFFER_MIN;
 	if (cap < p->len + more)
 		cap = p->len + more;
+	if (!h1_hold(p, cap, p->cap))
+		return (false);
 	if ((buf = malloc(cap)) == NULL) {
 		h1_refuse(p, ERR_BUSY, "memory");
 		return (false);

@@ -62,9 +62,31 @@ enum h1_state {
 
 typedef struct h1_parser h1_parser;
 
+/* What a parser holds of a request before it has to ask (bytes): the head of a
+ * usual one, with its token. */
+#define H1_OWN 4096
+
+/*
+ * Memory that the parsers of one thread share for requests larger than that
+ * (bytes). Many clients that each send a large request slowly cannot take more
+ * than this together, and smaller requests do not depend on it.
+ */
+struct h1_budget {
+	size_t max;
+	size_t used;
+};
+
+/* Take so much out of a budget, or give it back. False when there is less. */
+bool h1_budget_take(struct h1_budget *budget, size_t size);
+void h1_budget_give(struct h1_budget *budget, size_t size);
+
 /* A new parser; limits are copied. NULL when out of memory. */
 h1_parser *h1_new(const struct h1_limits *limits);
 void h1_free(h1_parser *p);
+
+/* Have a new parser share a budget, which must outlive it. A request for which
+ * too little is left is refused with ERR_BUSY. */
+void h1_share(h1_parser *p, struct h1_budget *budget);
 
 /*
  * Take bytes. Returns how many were used: all of them, or fewer once the

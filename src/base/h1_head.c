@@ -189,6 +189,9 @@ field_begin(h1_parser *p)
 	if (count < p->fields_cap)
 		return (true);
 	cap = p->fields_cap * 2;
+	if (!h1_hold(p, cap * sizeof(*fields),
+		p->fields != p->first ? p->fields_cap * sizeof(*fields) : 0))
+		return (false);
 	if ((fields = malloc(cap * sizeof(*fields))) == NULL) {
 		h1_refuse(p, ERR_BUSY, "memory");
 		return (false);

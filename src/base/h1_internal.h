@@ -79,6 +79,7 @@ struct h1_kept {
 
 struct h1_parser {
 	struct h1_limits limits;
+	struct h1_budget *budget; /* NULL: none */
 	struct h1_kept kept;
 
 	/* From here on to the fault: zero for each new request. */
@@ -92,6 +93,7 @@ struct h1_parser {
 	size_t cap;
 	struct h1_field *fields; /* NULL: none yet */
 	size_t fields_cap;
+	size_t held; /* bytes of both that were allocated */
 
 	/* The head. */
 	size_t head_len; /* bytes taken, trailer section included */
@@ -146,6 +148,10 @@ bool h1_put(h1_parser *p, const void *data, size_t len);
 
 /* Make room for as many bytes more. */
 bool h1_reserve(h1_parser *p, size_t more);
+
+/* Ask for the bytes of an allocation that takes the place of an older one;
+ * false when refused, as they are more than is left. */
+bool h1_hold(h1_parser *p, size_t size, size_t older);
 
 /* How many of the bytes at s belong to one of the classes. */
 size_t h1_run(const uint8_t *s, size_t n, uint8_t classes);

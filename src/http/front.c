@@ -36,6 +36,7 @@ front_init(const struct config *config)
 	front_worker.limits.head_max = http_header_max;
 	front_worker.limits.fields_max = config->header_fields;
 	front_worker.limits.body_max = http_body_max;
+	front_worker.memory.max = (size_t)config->request_memory_kib * 1024;
 	TAILQ_INIT(&front_worker.fronts);
 	TAILQ_INIT(&front_worker.orphans);
 	TAILQ_INIT(&front_worker.ready);
@@ -83,6 +84,7 @@ front_take(struct connection *c, enum front_state state)
 		kore_connection_disconnect(c);
 		return (NULL);
 	}
+	h1_share(fr->parser, &front_worker.memory);
 	fr->c = c;
 	fr->state = state;
 	fr->deadline = clock_monotonic_ms() + http_header_timeout * 1000;

@@ -90,6 +90,7 @@ TAILQ_HEAD(front_list, front);
 extern struct front_worker {
 	const struct config *config;
 	struct h1_limits limits;
+	struct h1_budget memory;   /* of large requests and of what is ahead */
 	struct front_list fronts;  /* with a connection */
 	struct front_list orphans; /* connection gone, request not yet */
 	struct front_list ready;   /* can go on without an event */
@@ -156,7 +157,8 @@ void front_io_discard(struct front *fr);
 /* End the connection without further ado. */
 void front_io_abort(struct front *fr);
 
-/* Keep bytes that belong to later requests. */
+/* Keep bytes that belong to later requests; without memory for them the
+ * connection ends. */
 void front_backlog_put(struct front *fr, const uint8_t *data, size_t len);
 void front_backlog_drop(struct front *fr);
 

@@ -136,6 +136,10 @@ front_backlog_put(struct front *fr, const uint8_t *data, size_t len)
 	front_backlog_drop(fr);
 	if (len == 0)
 		return;
+	if (!h1_budget_take(&front_worker.memory, len)) {
+		front_io_abort(fr);
+		return;
+	}
 	fr->backlog = kore_malloc(len);
 	memcpy(fr->backlog, data, len);
 	fr->backlog_len = len;
@@ -146,6 +150,7 @@ front_backlog_drop(struct front *fr)
 {
 	if (fr->backlog != NULL)
 		secret_wipe(fr->backlog, fr->backlog_len);
+	h1_budget_give(&front_worker.memory, fr->backlog_len);
 	kore_free(fr->backlog);
 	fr->backlog = NULL;
 	fr->backlog_off = 0;

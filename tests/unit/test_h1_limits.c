@@ -257,3 +257,74 @@ Test(h1_limits, memory_follows_what_came_and_is_given_back)
 	cr_expect_leq(allocated(), idle, "a reset kept memory");
 	h1_free(p);
 }
+
+/* A head of about so many bytes, without its end. */
+static size_t
+feed_head(h1_parser *p, size_t len)
+{
+	char byte = 'x';
+	size_t i;
+
+	h1_feed(p, H1_GET "X: ", sizeof(H1_GET "X: ") - 1);
+	for (i = sizeof(H1_GET "X: ") - 1; i < len; i++) {
+		if (h1_feed(p, &byte, 1) == 0)
+			break;
+	}
+	return (i);
+}
+
+Test(h1_limits, large_requests_share_a_budget)
+{
+	struct h1_budget budget = {(size_t)12 * 1024, 0};
+	h1_parser *large[2], *usual;
+
+	large[0] = h1_new(&h1_usual);
+	large[1] = h1_new(&h1_usual);
+	usual = h1_new(&h1_usual);
+	h1_share(large[0], &budget);
+	h1_share(large[1], &budget);
+	h1_share(usual, &budget);
+
+	/* The first takes all; the second goes as far as its own part. */
+	cr_expect_eq(feed_head(large[0], 10000), (size_t)10000);
+	cr_expect_eq(h1_state(large[0]), H1_HEAD);
+	cr_expect_eq(budget.used, budget.max, "%zu", budget.used);
+	cr_expect_lt(feed_head(large[1], 10000), (size_t)5000);
+	cr_assert_not_null(h1_fault(large[1]));
+	cr_expect_eq(h1_fault(large[1])->code, ERR_BUSY);
+	cr_expect_eq(budget.used, budget.max, "%zu", budget.used);
+	cr_expect_eq(feed_head(usual, 2000), (size_t)2000);
+	cr_expect_eq(h1_feed(usual, "\r\n\r\n", 4), (size_t)4);
+	cr_expect_eq(h1_state(usual), H1_DONE);
+
+	/* Given back by a reset, and by the end of a parser. */
+	cr_expect_eq(h1_feed(large[0], "\r\n\r\n", 4), (size_t)4);
+	cr_expect_eq(h1_state(large[0]), H1_DONE);
+	h1_reset(large[0]);
+	cr_expect_eq(budget.used, (size_t)0);
+	h1_reset(large[1]);
+	cr_expect_eq(feed_head(large[1], 10000), (size_t)10000);
+	cr_expect_gt(budget.used, (size_t)0);
+	h1_free(large[1]);
+	cr_expect_eq(budget.used, (size_t)0);
+	h1_free(large[0]);
+	h1_free(usual);
+}
+
+Test(h1_limits, many_fields_count_for_the_budget)
+{
+	struct h1_budget budget = {1024, 0};
+	h1_parser *p;
+	size_t i, used;
+
+	p = h1_new(&h1_usual);
+	h1_share(p, &budget);
+	h1_feed(p, H1_GET, sizeof(H1_GET) - 1);
+	for (i = 1, used = 6; i < 150 && used == 6; i++)
+		used = h1_feed(p, "A: b\r\n", 6);
+	cr_assert_not_null(h1_fault(p));
+	cr_expect_eq(h1_fault(p)->code, ERR_BUSY);
+	cr_expect(i > H1_OWN / 64 && i < 150, "%zu", i);
+	h1_free(p);
+	cr_expect_eq(budget.used, (size_t)0);
+}
