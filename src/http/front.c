@@ -1,5 +1,4 @@
 #include <stdlib.h>
-#include <string.h>
 
 #include <kore/kore.h>
 #include <kore/http.h>
@@ -41,6 +40,7 @@ front_init(const struct config *config)
 	TAILQ_INIT(&front_worker.orphans);
 	TAILQ_INIT(&front_worker.ready);
 	TAILQ_INIT(&front_worker.dead);
+	front_peers_init();
 	front_drain_init();
 	(void)kore_timer_add(front_tick, FRONT_TICK_MS, NULL, 0);
 }
@@ -90,6 +90,7 @@ front_take(struct connection *c, enum front_state state)
 	fr->deadline = clock_monotonic_ms() + http_header_timeout * 1000;
 	client_address(c, NULL, &fr->peer);
 	TAILQ_INSERT_TAIL(&front_worker.fronts, fr, list);
+	front_peers_add(fr);
 	front_worker.count++;
 
 	c->proto = CONN_PROTO_HTTP;
@@ -115,21 +116,12 @@ front_take(struct connection *c, enum front_state state)
 static bool
 front_is_full(const struct front *fr)
 {
-	const struct front *other;
-	unsigned int max, count;
+	unsigned int max;
 
 	if (front_worker.count > front_worker.config->connections_per_worker)
 		return (true);
 	max = front_worker.config->connections_per_address;
-	if (max == 0)
-		return (false);
-
-	count = 0;
-	TAILQ_FOREACH(other, &front_worker.fronts, list) {
-		if (memcmp(&other->peer, &fr->peer, sizeof(fr->peer)) == 0)
-			count++;
-	}
-	return (count > max);
+	return (max != 0 && front_peers_count(fr) > max);
 }
 
 /*
@@ -170,6 +162,7 @@ front_gone(struct connection *c)
 		fr->is_ready = false;
 	}
 	TAILQ_REMOVE(&front_worker.fronts, fr, list);
+	front_peers_remove(fr);
 	front_worker.count--;
 	if (fr->req != NULL)
 		TAILQ_INSERT_TAIL(&front_worker.orphans, fr, list);

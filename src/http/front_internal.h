@@ -1,7 +1,8 @@
 /*
  * front_internal.h - the state of one connection, shared by the parts of
  * the front: front.c (the connection), front_exchange.c (a request and its
- * answer) and front_io.c (the socket). Event loop only.
+ * answer), front_io.c (the socket) and front_peers.c (who has how many of
+ * them). Event loop only.
  */
 #ifndef CORGI_FRONT_INTERNAL_H
 #define CORGI_FRONT_INTERNAL_H
@@ -57,6 +58,7 @@ struct front_value {
 struct front {
 	TAILQ_ENTRY(front) list;  /* all of the worker, or the orphans */
 	TAILQ_ENTRY(front) ready; /* those that can go on at once */
+	LIST_ENTRY(front) peers;  /* those whose addresses hash alike */
 	bool is_ready;
 
 	struct connection *c;     /* NULL once the connection is over */
@@ -103,6 +105,15 @@ extern struct front_worker {
 
 /* Prepare for the drain (front_drain.c). */
 void front_drain_init(void);
+
+/* Connections by the address of the peer (front_peers.c). A front is in there
+ * for as long as it has a connection. */
+void front_peers_init(void);
+void front_peers_add(struct front *fr);
+void front_peers_remove(struct front *fr);
+
+/* How many connections the address of this one has, itself included. */
+unsigned int front_peers_count(const struct front *fr);
 
 /* A request is complete: answer it here, or give it to Kore. */
 void front_dispatch(struct front *fr);
