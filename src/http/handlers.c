@@ -77,7 +77,7 @@ handle_openapi(struct http_request *req)
 	    asset_len_openapi_json, NULL));
 }
 
-/* kept may be NULL. */
+/* The body is static; kept may be NULL. */
 static int
 reply_message(struct http_request *req, const char *body, size_t len,
     struct reply_kept *kept)
@@ -89,6 +89,7 @@ reply_message(struct http_request *req, const char *body, size_t len,
 	reply.type = "application/json";
 	reply.body = body;
 	reply.len = len;
+	reply.lasting = true;
 	reply.kept = kept;
 	return (front_reply(req, &reply));
 }
@@ -104,6 +105,7 @@ reply_asset(
 	reply.type = type;
 	reply.body = body;
 	reply.len = len;
+	reply.lasting = true;
 	reply.page = true;
 	return (front_reply(req, &reply));
 }

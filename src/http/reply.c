@@ -54,6 +54,7 @@ static void
 keep(const struct reply *, const struct reply_mode *, const struct head *);
 static void send_or_queue(
     struct connection *, const struct reply_mode *, const char *, size_t);
+static void queue_body(struct connection *, const struct reply *);
 static void head_text(struct head *, const char *, size_t);
 static void head_number(struct head *, uint64_t);
 static void head_field(struct head *, const char *, const char *);
@@ -131,8 +132,20 @@ reply_write(struct connection *c, const struct reply *reply,
 		keep(reply, mode, &h);
 	} else {
 		net_send_queue(c, h.text, h.len);
-		net_send_queue(c, reply->body, reply->len);
+		queue_body(c, reply);
 	}
+}
+
+/* Clients that do not read their answers cannot have a large one copied for
+ * each of them. */
+static void
+queue_body(struct connection *c, const struct reply *reply)
+{
+	if (reply->lasting)
+		net_send_stream(
+		    c, (void *)(uintptr_t)reply->body, reply->len, NULL, NULL);
+	else
+		net_send_queue(c, reply->body, reply->len);
 }
 
 /* Whether an answer goes out in the way in which it is kept. */

@@ -1,7 +1,8 @@
 /*
  * reply.h - the one place that writes an answer to a connection.
  *
- * Event loop only. Bodies and header values are copied before a call returns.
+ * Event loop only. Bodies and header values are copied before a call returns,
+ * but for bodies that last.
  */
 #ifndef CORGI_REPLY_H
 #define CORGI_REPLY_H
@@ -44,6 +45,7 @@ struct reply {
 	/* Whole header lines, each with its CRLF (Set-Cookie and the like). */
 	const char *lines;
 	size_t lines_len;
+	bool lasting; /* the body is there for as long as the process */
 	/* Of one that never changes: where it is kept. */
 	struct reply_kept *kept;
 };
