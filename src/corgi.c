@@ -19,6 +19,7 @@
 #include "base/routefile.h"
 #include "base/turns.h"
 #include "http/attempts.h"
+#include "http/capacity.h"
 #include "http/client.h"
 #include "http/control.h"
 #include "http/export.h"
@@ -169,13 +170,7 @@ kore_parent_configure(int argc, char **argv)
 	if (!guard_has_tls_listener() && tls_ready())
 		fatalx("corgi: CORGI_TLS_CERTIFICATE is set, but no listener "
 		       "is bound to front_connect_tls");
-	if (service_get()->config.connections_per_worker >=
-	    worker_max_connections)
-		log_line(LOG_LEVEL_WARNING,
-		    "CORGI_CONNECTIONS_PER_WORKER is not below "
-		    "worker_max_connections (%u): Kore will stop accepting "
-		    "before it is reached",
-		    worker_max_connections);
+	capacity_settle(&service_get()->config);
 	processors = cpus_usable();
 	if (turns_init(workers_to_be(), processors) == -1)
 		fatal(
@@ -206,6 +201,7 @@ kore_worker_configure(void)
 {
 	const struct config *config = &service_get()->config;
 
+	capacity_restore();
 	(void)signal(SIGHUP, SIG_IGN);
 	/* Kore means to tell a worker that its parent is gone, but the worker
 	 * itself holds that end of the pipe open, too. */

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/secret.h"
+#include "http/capacity.h"
 #include "http/client.h"
 #include "http/export.h"
 #include "http/front_internal.h"
@@ -118,7 +119,7 @@ front_is_full(const struct front *fr)
 {
 	unsigned int max;
 
-	if (front_worker.count > front_worker.config->connections_per_worker)
+	if (front_worker.count > capacity_connections())
 		return (true);
 	max = front_worker.config->connections_per_address;
 	return (max != 0 && front_peers_count(fr) > max);

@@ -2,11 +2,13 @@
  * process.c - files, programs and processes, for tests.
  */
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <arpa/inet.h>
+#include <linux/capability.h>
 #include <netinet/in.h>
 
 #include <dirent.h>
@@ -329,6 +331,16 @@ int
 process_sockets(pid_t pid)
 {
 	return (count_descriptors(pid, "socket:"));
+}
+
+bool
+process_limit_files(unsigned int files)
+{
+	const struct rlimit limit = {.rlim_cur = files, .rlim_max = files};
+
+	/* Root loses this with the next program; others do not have it. */
+	(void)prctl(PR_CAPBSET_DROP, CAP_SYS_RESOURCE, 0, 0, 0);
+	return (setrlimit(RLIMIT_NOFILE, &limit) == 0);
 }
 
 /* Those whose link begins so. */

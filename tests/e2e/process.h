@@ -22,6 +22,10 @@ int process_fds(pid_t pid);
 /* Those of them that are sockets. */
 int process_sockets(pid_t pid);
 
+/* Limit the open files of this process and of those it starts, so that not even
+ * root may raise it again. For a child. False when that cannot be had. */
+bool process_limit_files(unsigned int files);
+
 /* The state letter of a process and its parent (may be NULL); NUL when it is
  * gone, a zombie included. */
 char process_state(pid_t pid, pid_t *parent);

@@ -137,6 +137,8 @@ server_exec(const struct server *s, const struct server_options *options)
 	(void)dup2(log, STDOUT_FILENO);
 	(void)dup2(log, STDERR_FILENO);
 	(void)close_range(STDERR_FILENO + 1, ~0U, 0);
+	if (options->files != 0 && !process_limit_files(options->files))
+		_exit(126);
 
 	n = 0;
 	environment_add(env, &n, "PATH=/usr/sbin:/usr/bin:/sbin:/bin");

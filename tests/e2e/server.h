@@ -53,6 +53,9 @@ struct server_options {
 	const char *module;
 	/* Worker processes; 0 for one, WORKERS_UNSAID to leave it to Kore. */
 	unsigned int workers;
+	/* Open files of a process that the system allows and that nobody may
+	 * raise; 0: as many as the test itself may have. */
+	unsigned int files;
 	/* The port; 0 for a free one. */
 	int port;
 };
