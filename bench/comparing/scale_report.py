@@ -102,7 +102,8 @@ def section(raw):
          "processes'; what the kernel keeps for a socket is not in it. The "
          "sockets of a worker include some of its own, as its listener. The "
          "others are 64 connections in use, asking for `/health`. The limits "
-         "are those of `conf/limits.conf`."),
+         "are those that the service comes with; a connection takes memory "
+         "when it comes, not before."),
         ("Accounts", "users", user_lines,
          "In the process, without HTTP (`make bench-users`)."),
     )
