@@ -11,11 +11,7 @@
  * predecessor can derive.
  *
  * Whatever ends tokens is committed in the store, then in the memory that all
- * workers share, and only then answered. The functions that may share a
- * transaction with others (store_batch()) have a made: what they ended, for the
- * caller to make known by session_apply() once the transaction is kept; its kind
- * is STORE_REVOKE_NONE when that is nothing. Where made is NULL they are
- * transactions of their own, and make it known themselves.
+ * workers share, and only then answered.
  *
  * Every function waits for the store: background threads and corgictl. A
  * struct session_service is read-only once made and may be shared by threads
@@ -60,8 +56,7 @@ enum session_refreshed {
  */
 enum error_code session_begin(const struct session_service *svc,
     struct store *store, const struct store_user *user, const char *client,
-    struct session_tokens *out, struct store_revocation *made)
-    __attribute__((warn_unused_result));
+    struct session_tokens *out) __attribute__((warn_unused_result));
 
 /*
  * Renew a session: token is a refresh token of len bytes that token_verify()
@@ -73,11 +68,43 @@ enum error_code session_begin(const struct session_service *svc,
  * by another application with the same key) is ERR_TOKEN_REVOKED, too: nobody
  * could tell its reuse.
  */
+enum error_code session_renew(const struct session_service *svc,
+    struct store *store, const char *token, size_t len,
+    const struct claims *claims, const char *client, struct session_tokens *out,
+    enum session_refreshed *how) __attribute__((warn_unused_result));
+
+/*
+ * The same in three steps, for whoever puts several changes into one
+ * transaction. What is signed is signed before it and after it, so that nobody
+ * waits for its lock meanwhile.
+ *
+ * Before: *change, to be released by session_change_free() in any case (it may
+ * be NULL). What is given stays the caller's and has to stay where it is until
+ * then; *out gets the tokens in the end. Results as those of session_begin()
+ * and session_renew().
+ */
+struct session_change;
+enum error_code session_prepare_begin(const struct session_service *svc,
+    const struct store_user *user, const char *client,
+    struct session_tokens *out, struct session_change **change)
+    __attribute__((warn_unused_result));
+enum error_code session_prepare_renewal(const struct session_service *svc,
+    struct store *store, const char *token, size_t len,
+    const struct claims *claims, const char *client, struct session_tokens *out,
+    struct session_change **change) __attribute__((warn_unused_result));
+
+/* The change: one operation of the store. When the transaction that it was part
+ * of has been undone, it may be done again. */
+enum error_code session_change(struct session_change *change,
+    struct store *store) __attribute__((warn_unused_result));
+
+/* After a change that went well, once it is kept: make known what it ended, and
+ * complete the tokens. how: of a renewal. */
 enum error_code
-session_renew(const struct session_service *svc, struct store *store,
-    const char *token, size_t len, const struct claims *claims,
-    const char *client, struct session_tokens *out, enum session_refreshed *how,
-    struct store_revocation *made) __attribute__((warn_unused_result));
+session_complete(struct session_change *change, struct store *store,
+    enum session_refreshed *how) __attribute__((warn_unused_result));
+
+void session_change_free(struct session_change *change);
 
 /*
  * End the session that a token belongs to, with all its tokens; of a token
@@ -85,6 +112,8 @@ session_renew(const struct session_service *svc, struct store *store,
  * the refresh token of a session that has ended already (of such a session the
  * workers know only until its last access token has expired); ERR_STORE;
  * ERR_REVOCATIONS_FULL (the store has it, the workers do not yet).
+ * Where made is not NULL, what was ended is not made known yet, as this is part
+ * of a transaction: it is there for session_apply(), once that is kept.
  */
 enum error_code session_end(const struct session_service *svc,
     struct store *store, const struct claims *claims,

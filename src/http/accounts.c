@@ -16,9 +16,18 @@
 static int begin_password(struct http_request *, const struct claims *);
 static int begin_register(struct http_request *);
 static enum error_code work_password(struct session_job *, struct store *);
-static enum error_code then_password(struct session_job *, struct store *);
+static enum error_code change_password(struct session_job *, struct store *);
 static enum error_code work_register(struct session_job *, struct store *);
-static enum error_code then_register(struct session_job *, struct store *);
+static enum error_code change_register(struct session_job *, struct store *);
+
+static const struct session_steps steps_password = {.kind = AUDIT_PASSWORD,
+    .work = work_password,
+    .change = change_password,
+    .alone = true};
+static const struct session_steps steps_register = {.kind = AUDIT_REGISTER,
+    .work = work_register,
+    .change = change_register,
+    .alone = true};
 
 GUARDED_HANDLER(handle_password)
 {
@@ -61,12 +70,10 @@ begin_password(struct http_request *req, const struct claims *claims)
 
 	if (!key_can_sign(service_get()->key))
 		return (front_refuse(req, ERR_VERIFY_ONLY));
-	job = session_job_new(
-	    req, claims, AUDIT_PASSWORD, work_password, then_password);
+	job = session_job_new(req, claims, &steps_password);
 	if (job == NULL || !session_job_read(req, job, &credentials_change))
 		return (KORE_RESULT_OK);
 	job->cookies = guard_from_cookie(req);
-	job->job.offload.alone = true;
 	if (job->credentials.values[CREDENTIALS_CURRENT].len == 0) {
 		job->result = ERR_CURRENT_PASSWORD;
 		session_job_audit(job);
@@ -87,12 +94,10 @@ begin_register(struct http_request *req)
 
 	if (!service_get()->config.registration)
 		return (front_refuse(req, ERR_NOT_FOUND));
-	job = session_job_new(
-	    req, NULL, AUDIT_REGISTER, work_register, then_register);
+	job = session_job_new(req, NULL, &steps_register);
 	if (job == NULL || !session_job_read(req, job, &credentials_login) ||
 	    !session_job_admit(req, job, NULL, 0))
 		return (KORE_RESULT_OK);
-	job->job.offload.alone = true;
 	return (session_job_start(req, job));
 }
 
@@ -112,7 +117,7 @@ work_password(struct session_job *job, struct store *store)
 
 /* The change, and a session in place of those it ended. */
 static enum error_code
-then_password(struct session_job *job, struct store *store)
+change_password(struct session_job *job, struct store *store)
 {
 	const struct service *service = service_get();
 	enum error_code code;
@@ -122,7 +127,8 @@ then_password(struct session_job *job, struct store *store)
 	if (code != ERR_NONE)
 		return (code);
 	job->done = true;
-	return (session_job_begin(job, store));
+	return (session_begin(&service->sessions, store, &job->user,
+	    job->origin.client, &job->tokens));
 }
 
 /* Background thread, and the next. */
@@ -137,7 +143,7 @@ work_register(struct session_job *job, struct store *store)
 }
 
 static enum error_code
-then_register(struct session_job *job, struct store *store)
+change_register(struct session_job *job, struct store *store)
 {
 	return (account_register(&service_get()->accounts, store,
 	    &job->credentials.values[CREDENTIALS_USERNAME], job->hash,

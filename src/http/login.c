@@ -13,7 +13,11 @@ static int begin(struct http_request *);
 static int end(struct http_request *, const struct session_job *);
 static bool asks_for_cookies(struct http_request *);
 static enum error_code work(struct session_job *, struct store *);
-static enum error_code work_then(struct session_job *, struct store *);
+static enum error_code change(struct session_job *, struct store *);
+static enum error_code complete(struct session_job *, struct store *);
+
+static const struct session_steps steps = {
+    .kind = AUDIT_LOGIN, .work = work, .change = change, .complete = complete};
 
 int
 handle_login(struct http_request *req)
@@ -31,7 +35,7 @@ begin(struct http_request *req)
 
 	if (!key_can_sign(service_get()->key))
 		return (front_refuse(req, ERR_VERIFY_ONLY));
-	job = session_job_new(req, NULL, AUDIT_LOGIN, work, work_then);
+	job = session_job_new(req, NULL, &steps);
 	if (job == NULL || !session_job_read(req, job, &credentials_login))
 		return (KORE_RESULT_OK);
 	job->cookies = asks_for_cookies(req);
@@ -72,7 +76,8 @@ asks_for_cookies(struct http_request *req)
 	return (false);
 }
 
-/* Background thread: the password; a session follows, in the next one. */
+/* Hashing thread: the password, and the refresh token of a session that is to
+ * begin. */
 static enum error_code
 work(struct session_job *job, struct store *store)
 {
@@ -90,12 +95,21 @@ work(struct session_job *job, struct store *store)
 	/* A hash that has been replaced is not the one that was checked any
 	 * more: that cannot be done twice. */
 	job->job.offload.alone = job->hash[0] != '\0';
+	if (code == ERR_NONE)
+		code = session_prepare_begin(&service->sessions, &job->user,
+		    job->origin.client, &job->tokens, &job->change);
 	return (code);
 }
 
 static enum error_code
-work_then(struct session_job *job, struct store *store)
+change(struct session_job *job, struct store *store)
 {
 	account_upgrade(&service_get()->accounts, store, &job->user, job->hash);
-	return (session_job_begin(job, store));
+	return (session_change(job->change, store));
+}
+
+static enum error_code
+complete(struct session_job *job, struct store *store)
+{
+	return (session_complete(job->change, store, NULL));
 }

@@ -32,11 +32,10 @@ struct group {
 
 static bool is_flood(const struct session_job *);
 static void run(struct offload_job *, void **);
+static bool step(struct session_job *, session_step, void **);
 static void run_then(struct offload_job **, size_t, void **);
-static void undo(struct session_job *);
 static bool run_group(struct group *, void **);
 static enum store_result change_all(struct store *, void *);
-static void run_alone(struct session_job *, void **);
 static void finish(struct session_job *);
 static void conclude(struct job *);
 static void release(struct job *);
@@ -46,9 +45,7 @@ static void audit_throttle(const struct session_job *);
 
 struct session_job *
 session_job_new(struct http_request *req, const struct claims *claims,
-    enum audit_kind kind,
-    enum error_code (*work)(struct session_job *, struct store *),
-    enum error_code (*then)(struct session_job *, struct store *))
+    const struct session_steps *steps)
 {
 	struct session_job *job;
 
@@ -62,9 +59,9 @@ session_job_new(struct http_request *req, const struct claims *claims,
 		(void)front_refuse(req, ERR_BUSY);
 		return (NULL);
 	}
-	job->kind = kind;
-	job->work = work;
-	job->then = then;
+	job->steps = steps;
+	job->kind = steps->kind;
+	job->job.offload.alone = steps->alone;
 	origin_take(req, &job->origin);
 	return (job);
 }
@@ -127,7 +124,7 @@ session_job_start(struct http_request *req, struct session_job *job)
 {
 	job->job.conclude = conclude;
 	job->job.offload.then = run_then;
-	if (job->work == NULL)
+	if (job->steps->work == NULL)
 		return (
 		    job_start(req, &job->job, OFFLOAD_SHORT, NULL, release));
 	return (job_start(req, &job->job, OFFLOAD_LONG, run, release));
@@ -204,30 +201,31 @@ session_job_release(struct session_job *job)
 	release(&job->job);
 }
 
-enum error_code
-session_job_begin(struct session_job *job, struct store *store)
-{
-	return (session_begin(&service_get()->sessions, store, &job->user,
-	    job->origin.client, &job->tokens, &job->made));
-}
-
 /* Background thread, and all below down to finish(). */
 static void
 run(struct offload_job *offload, void **local)
 {
 	struct session_job *job = (struct session_job *)offload;
-	struct store *store;
 
-	job->result = ERR_STORE;
-	store = service_store(local);
-	if (store != NULL)
-		job->result = job->work(job, store);
-	if (job->result == ERR_NONE)
+	if (step(job, job->steps->work, local))
 		return;
-	if (store != NULL && job->result == ERR_STORE)
-		service_store_settle(local, STORE_FAILED);
 	offload->then = NULL;
 	finish(job);
+}
+
+/* Take one step; whether the next is due. */
+static bool
+step(struct session_job *job, session_step what, void **local)
+{
+	struct store *store = service_store(local);
+
+	job->result = ERR_STORE;
+	if (store == NULL)
+		return (false);
+	job->result = what(job, store);
+	if (job->result == ERR_STORE)
+		service_store_settle(local, STORE_FAILED);
+	return (job->result == ERR_NONE);
 }
 
 /*
@@ -238,27 +236,28 @@ run(struct offload_job *offload, void **local)
 static void
 run_then(struct offload_job **jobs, size_t count, void **local)
 {
-	struct group group = {.count = count};
+	struct group group = {.count = 0};
+	struct session_job *job;
 	size_t i;
 
-	for (i = 0; i < count; i++)
-		group.jobs[i] = (struct session_job *)jobs[i];
-	if (count < 2 || !run_group(&group, local))
-		for (i = 0; i < count; i++)
-			run_alone(group.jobs[i], local);
-}
-
-/* Nothing of what was changed is kept, nor is a token known to have been used
- * twice: the store may be out of reach before it is asked again. */
-static void
-undo(struct session_job *job)
-{
-	session_tokens_free(&job->tokens);
-	job->made.kind = STORE_REVOKE_NONE;
-	job->result = ERR_STORE;
-	job->reason = NULL;
-	if (job->kind == AUDIT_REUSE)
-		job->kind = AUDIT_REFRESH;
+	for (i = 0; i < count; i++) {
+		job = (struct session_job *)jobs[i];
+		if (job->steps->prepare == NULL ||
+		    step(job, job->steps->prepare, local))
+			group.jobs[group.count++] = job;
+		else
+			finish(job);
+	}
+	if (group.count < 2 || !run_group(&group, local))
+		for (i = 0; i < group.count; i++)
+			(void)step(
+			    group.jobs[i], group.jobs[i]->steps->change, local);
+	for (i = 0; i < group.count; i++) {
+		job = group.jobs[i];
+		if (job->result == ERR_NONE && job->steps->complete != NULL)
+			(void)step(job, job->steps->complete, local);
+		finish(job);
+	}
 }
 
 /* All of them in one transaction. False when they have to be tried one by
@@ -273,17 +272,15 @@ run_group(struct group *group, void **local)
 	if (store == NULL)
 		return (false);
 	result = store_batch(store, change_all, group);
-	for (i = 0; i < group->count && result != STORE_OK; i++)
-		undo(group->jobs[i]);
-	/* Another writer was waited for long enough. */
-	if (result == STORE_BUSY)
-		log_line(LOG_LEVEL_ERR,
-		    "%zu requests: the store cannot answer: %s", group->count,
-		    store_error(store));
-	else if (result != STORE_OK)
+	if (result == STORE_OK)
+		return (true);
+	if (result != STORE_BUSY)
 		return (false);
+	/* Another writer was waited for long enough. */
+	log_line(LOG_LEVEL_ERR, "%zu requests: the store cannot answer: %s",
+	    group->count, store_error(store));
 	for (i = 0; i < group->count; i++)
-		finish(group->jobs[i]);
+		group->jobs[i]->result = ERR_STORE;
 	return (true);
 }
 
@@ -297,40 +294,23 @@ change_all(struct store *store, void *ctx)
 
 	for (i = 0; i < group->count; i++) {
 		job = group->jobs[i];
-		job->result = job->then(job, store);
+		job->result = job->steps->change(job, store);
 		if (job->result == ERR_STORE)
 			return (STORE_FAILED);
 	}
 	return (STORE_OK);
 }
 
-static void
-run_alone(struct session_job *job, void **local)
-{
-	struct store *store = service_store(local);
-
-	job->result = ERR_STORE;
-	if (store != NULL)
-		job->result = job->then(job, store);
-	if (store != NULL && job->result == ERR_STORE)
-		service_store_settle(local, STORE_FAILED);
-	finish(job);
-}
-
-/* Whatever the store was told is kept now: the other workers are told, and the
- * audit log. */
+/* Nothing more is done about it. */
 static void
 finish(struct session_job *job)
 {
-	enum error_code code;
-
-	code = session_apply(&service_get()->sessions, &job->made);
-	if (code != ERR_NONE) {
-		session_tokens_free(&job->tokens);
-		job->result = code;
-	}
+	session_change_free(job->change);
+	job->change = NULL;
 	if (job->result == ERR_NONE)
 		job->done = true;
+	else
+		session_tokens_free(&job->tokens);
 	session_job_audit(job);
 }
 
@@ -376,6 +356,7 @@ release(struct job *base)
 	claims_free(job->claims);
 	credentials_free(&job->credentials);
 	secret_free(&job->token);
+	session_change_free(job->change);
 	session_tokens_free(&job->tokens);
 	secret_free_mem(job, sizeof(*job));
 }

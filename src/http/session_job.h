@@ -18,6 +18,30 @@
 #include "http/job.h"
 #include "http/origin.h"
 
+struct session_job;
+
+/* One step of what is done; ERR_NONE: on to the next. */
+typedef enum error_code (*session_step)(struct session_job *, struct store *);
+
+/* What is done about a kind of request, on background threads. */
+struct session_steps {
+	enum audit_kind kind;
+	/* On a hashing thread: hashes, and what they have to know of the store.
+	 * NULL: there is no hash. */
+	session_step work;
+	/* On the thread for short jobs, before the transaction; NULL:
+	 * nothing. */
+	session_step prepare;
+	/* Within the transaction, which is that of other requests, too, unless
+	 * this kind is to be alone (offload.h). It may be undone and called
+	 * again, so it leaves no trace but in the store and in the job. */
+	session_step change;
+	/* When that is kept: make known what has ended, complete the answer.
+	 * NULL: nothing. */
+	session_step complete;
+	bool alone;
+};
+
 struct session_job {
 	struct job job; /* must stay first */
 
@@ -29,20 +53,12 @@ struct session_job {
 	bool cookies;        /* tokens are answered in cookies */
 	struct throttle_ticket ticket;
 
-	/*
-	 * What is done about it on a background thread. work: hashes, and what
-	 * they have to know of the store; NULL: no hash. then, when that went
-	 * well: what changes the store, on the thread for short jobs, in one
-	 * transaction with what other requests change unless the job is to be
-	 * alone (offload.h). It may be undone and called again, so what it does beside the store
-	 * is to leave the same result, and what it ended is in made.
-	 */
-	enum audit_kind kind;
-	enum error_code (*work)(struct session_job *, struct store *);
-	enum error_code (*then)(struct session_job *, struct store *);
-	struct store_revocation made;
+	const struct session_steps *steps;
+	struct session_change *change;
+	struct store_revocation made; /* by a logout, to be made known */
 
 	/* What came of it. */
+	enum audit_kind kind;
 	enum error_code result;
 	bool done; /* it has happened, even where the answer is a refusal */
 	const char *reason; /* of a failure, for the audit log, where the
@@ -53,14 +69,11 @@ struct session_job {
 	enum password_fault fault;
 };
 
-/* A new job, with what is to be done about it. Without memory the request is
- * refused, and this is NULL: the handler then returns KORE_RESULT_OK. claims and
- * work may be NULL. */
-struct session_job *session_job_new(struct http_request *req,
-    const struct claims *claims, enum audit_kind kind,
-    enum error_code (*work)(struct session_job *, struct store *),
-    enum error_code (*then)(struct session_job *, struct store *))
-    __attribute__((warn_unused_result));
+/* A new job. Without memory the request is refused, and this is NULL: the
+ * handler then returns KORE_RESULT_OK. claims may be NULL. */
+struct session_job *
+session_job_new(struct http_request *req, const struct claims *claims,
+    const struct session_steps *steps) __attribute__((warn_unused_result));
 
 /*
  * Read the body into job->credentials. False when it is at fault: the request
@@ -77,10 +90,6 @@ bool session_job_read(struct http_request *req, struct session_job *job,
  */
 bool session_job_admit(struct http_request *req, struct session_job *job,
     const void *name, size_t len) __attribute__((warn_unused_result));
-
-/* Begin a session for job->user: for what follows where a password has been
- * found right. What that ended is in job->made. Background thread. */
-enum error_code session_job_begin(struct session_job *job, struct store *store);
 
 /* Start it; the handler returns what this returns. */
 int session_job_start(struct http_request *req, struct session_job *job);

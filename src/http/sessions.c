@@ -13,14 +13,27 @@
 #include "http/session_reply.h"
 
 static int begin_refresh(struct http_request *, const struct claims *);
-static int
-begin_end(struct http_request *, const struct claims *, enum audit_kind,
-    enum error_code (*)(struct session_job *, struct store *), bool);
-static enum error_code then_refresh(struct session_job *, struct store *);
-static enum error_code then_logout(struct session_job *, struct store *);
-static enum error_code then_logout_all(struct session_job *, struct store *);
+static int begin_end(
+    struct http_request *, const struct claims *, const struct session_steps *);
+static enum error_code prepare_refresh(struct session_job *, struct store *);
+static enum error_code change_refresh(struct session_job *, struct store *);
+static enum error_code complete_refresh(struct session_job *, struct store *);
+static enum error_code
+told(struct session_job *, enum error_code, enum session_refreshed);
+static enum error_code change_logout(struct session_job *, struct store *);
+static enum error_code complete_logout(struct session_job *, struct store *);
+static enum error_code change_logout_all(struct session_job *, struct store *);
 static char *describe(const struct claims *, size_t *);
 static jdoc *time_of(int64_t, int64_t);
+
+static const struct session_steps steps_refresh = {.kind = AUDIT_REFRESH,
+    .prepare = prepare_refresh,
+    .change = change_refresh,
+    .complete = complete_refresh};
+static const struct session_steps steps_logout = {
+    .kind = AUDIT_LOGOUT, .change = change_logout, .complete = complete_logout};
+static const struct session_steps steps_logout_all = {
+    .kind = AUDIT_LOGOUT_ALL, .change = change_logout_all, .alone = true};
 
 GUARDED_HANDLER(handle_refresh)
 {
@@ -38,8 +51,7 @@ GUARDED_HANDLER(handle_logout)
 	const struct session_job *job = job_of(req);
 
 	if (job == NULL)
-		return (
-		    begin_end(req, claims, AUDIT_LOGOUT, then_logout, false));
+		return (begin_end(req, claims, &steps_logout));
 	if (job->result != ERR_NONE)
 		return (session_reply_refuse(req, job, 0));
 	return (session_reply_message(req, job, 200, "Logged out"));
@@ -50,8 +62,7 @@ GUARDED_HANDLER(handle_logout_all)
 	const struct session_job *job = job_of(req);
 
 	if (job == NULL)
-		return (begin_end(
-		    req, claims, AUDIT_LOGOUT_ALL, then_logout_all, true));
+		return (begin_end(req, claims, &steps_logout_all));
 	if (job->result != ERR_NONE)
 		return (session_reply_refuse(req, job, 0));
 	return (session_reply_message(req, job, 200, "Logged out everywhere"));
@@ -75,7 +86,7 @@ begin_refresh(struct http_request *req, const struct claims *claims)
 
 	if (!key_can_sign(service_get()->key))
 		return (front_refuse(req, ERR_VERIFY_ONLY));
-	job = session_job_new(req, claims, AUDIT_REFRESH, NULL, then_refresh);
+	job = session_job_new(req, claims, &steps_refresh);
 	if (job == NULL)
 		return (KORE_RESULT_OK);
 	token = guard_token(req, &len);
@@ -89,45 +100,70 @@ begin_refresh(struct http_request *req, const struct claims *claims)
 
 static int
 begin_end(struct http_request *req, const struct claims *claims,
-    enum audit_kind kind,
-    enum error_code (*then)(struct session_job *, struct store *), bool alone)
+    const struct session_steps *steps)
 {
 	struct session_job *job;
 
-	job = session_job_new(req, claims, kind, NULL, then);
+	job = session_job_new(req, claims, steps);
 	if (job == NULL)
 		return (KORE_RESULT_OK);
-	job->job.offload.alone = alone;
 	job->cookies = guard_from_cookie(req);
 	return (session_job_start(req, job));
 }
 
-/* Background thread, and the two below. */
+/* Background thread, and those below. */
 static enum error_code
-then_refresh(struct session_job *job, struct store *store)
+prepare_refresh(struct session_job *job, struct store *store)
+{
+	return (told(job,
+	    session_prepare_renewal(&service_get()->sessions, store,
+		(const char *)job->token.data, job->token.len, job->claims,
+		job->origin.client, &job->tokens, &job->change),
+	    SESSION_OVER));
+}
+
+static enum error_code
+change_refresh(struct session_job *job, struct store *store)
+{
+	return (told(job, session_change(job->change, store), SESSION_OVER));
+}
+
+static enum error_code
+complete_refresh(struct session_job *job, struct store *store)
 {
 	enum session_refreshed how = SESSION_OVER;
-	enum error_code code;
-	bool reused;
+	enum error_code code = session_complete(job->change, store, &how);
 
-	code = session_renew(&service_get()->sessions, store,
-	    (const char *)job->token.data, job->token.len, job->claims,
-	    job->origin.client, &job->tokens, &how, &job->made);
-	reused = code == ERR_TOKEN_REVOKED && how == SESSION_REUSED;
+	return (told(job, code, how));
+}
+
+/* What a refusal is called in the audit log. */
+static enum error_code
+told(struct session_job *job, enum error_code code, enum session_refreshed how)
+{
+	bool reused = code == ERR_TOKEN_REVOKED && how == SESSION_REUSED;
+
 	job->kind = reused ? AUDIT_REUSE : AUDIT_REFRESH;
 	job->reason = code == ERR_TOKEN_REVOKED && !reused ? "over" : NULL;
 	return (code);
 }
 
 static enum error_code
-then_logout(struct session_job *job, struct store *store)
+change_logout(struct session_job *job, struct store *store)
 {
 	return (session_end(
 	    &service_get()->sessions, store, job->claims, &job->made));
 }
 
 static enum error_code
-then_logout_all(struct session_job *job, struct store *store)
+complete_logout(struct session_job *job, struct store *store)
+{
+	(void)store;
+	return (session_apply(&service_get()->sessions, &job->made));
+}
+
+static enum error_code
+change_logout_all(struct session_job *job, struct store *store)
 {
 	return (session_end_all(&service_get()->sessions, store, job->claims));
 }

@@ -80,7 +80,7 @@ begin(void)
 	struct session_tokens tokens;
 
 	cr_assert_eq(
-	    session_begin(&service, store, &user, "192.0.2.1", &tokens, NULL),
+	    session_begin(&service, store, &user, "192.0.2.1", &tokens),
 	    ERR_NONE, "%s", logged);
 	return (tokens);
 }
@@ -150,7 +150,7 @@ renew(
 	if (code != ERR_NONE)
 		return (code);
 	code = session_renew(&service, store, token, strlen(token), claims,
-	    "192.0.2.2", out, how, NULL);
+	    "192.0.2.2", out, how);
 	claims_free(claims);
 	cr_expect_eq(code == ERR_NONE, out->access != NULL);
 	cr_expect_eq(code == ERR_NONE, out->refresh != NULL);

@@ -119,7 +119,7 @@ Test(account_change, who_knows_the_password_can_change_it)
 
 	/* Whoever changed it goes on with a session of its own. */
 	cr_assert_eq(
-	    session_begin(&service, store, &out, "192.0.2.1", &after, NULL),
+	    session_begin(&service, store, &out, "192.0.2.1", &after),
 	    ERR_NONE);
 	cr_expect_eq(verdict(TOKEN_ACCESS, after.access), ERR_NONE);
 	session_tokens_free(&before);

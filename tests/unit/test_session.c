@@ -207,7 +207,7 @@ expect_changed_meanwhile(struct store_change change)
 	change_user(change, true);
 	memset(&tokens, 'x', sizeof(tokens));
 	cr_expect_eq(
-	    session_begin(&service, store, &user, "192.0.2.1", &tokens, NULL),
+	    session_begin(&service, store, &user, "192.0.2.1", &tokens),
 	    ERR_CREDENTIALS);
 	cr_expect_arr_eq(&tokens, &nothing, sizeof(tokens));
 	cr_expect_eq(count_rows("sessions"), 0);
@@ -523,7 +523,7 @@ race(void *ctx)
 	    &kit.policy, TOKEN_REFRESH, racer->token, len, &claims, NULL);
 	if (racer->code == ERR_NONE)
 		racer->code = session_renew(&service, own, racer->token, len,
-		    claims, "192.0.2.3", &racer->out, &racer->how, NULL);
+		    claims, "192.0.2.3", &racer->out, &racer->how);
 	claims_free(claims);
 	store_close(own);
 	return (NULL);
@@ -568,7 +568,7 @@ Test(session, a_store_that_cannot_answer_begins_and_renews_nothing)
 
 	run_sql(test_path, "ALTER TABLE sessions RENAME TO away");
 	cr_expect_eq(
-	    session_begin(&service, store, &user, "192.0.2.1", &none, NULL),
+	    session_begin(&service, store, &user, "192.0.2.1", &none),
 	    ERR_STORE);
 	cr_expect_null(none.access);
 	cr_expect_null(none.refresh);
