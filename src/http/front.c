@@ -93,6 +93,10 @@ front_take(struct connection *c, enum front_state state)
 	TAILQ_INSERT_TAIL(&front_worker.fronts, fr, list);
 	front_peers_add(fr);
 	front_worker.count++;
+	if (state == FRONT_HANDSHAKE) {
+		fr->handshaking = true;
+		front_worker.handshakes++;
+	}
 
 	c->proto = CONN_PROTO_HTTP;
 	c->state = CONN_STATE_ESTABLISHED;
@@ -113,13 +117,23 @@ front_take(struct connection *c, enum front_state state)
 	return (fr);
 }
 
+void
+front_handshake_over(struct front *fr)
+{
+	if (!fr->handshaking)
+		return;
+	fr->handshaking = false;
+	front_worker.handshakes--;
+}
+
 /* Whether this connection is one more than its worker or address may have. */
 static bool
 front_is_full(const struct front *fr)
 {
 	unsigned int max;
 
-	if (front_worker.count > capacity_connections())
+	if (front_worker.count > capacity_connections() ||
+	    (fr->handshaking && front_worker.handshakes > FRONT_HANDSHAKES_MAX))
 		return (true);
 	max = front_worker.config->connections_per_address;
 	return (max != 0 && front_peers_count(fr) > max);
@@ -163,6 +177,7 @@ front_gone(struct connection *c)
 		fr->is_ready = false;
 	}
 	TAILQ_REMOVE(&front_worker.fronts, fr, list);
+	front_handshake_over(fr);
 	front_peers_remove(fr);
 	front_worker.count--;
 	if (fr->req != NULL)

@@ -26,6 +26,10 @@
 /* Most TLS records without data in a row. */
 #define FRONT_IDLE_RECORDS_MAX 32
 
+/* Most TLS handshakes of a worker at once: one can take 45 kB, which is more
+ * than anything else that a connection takes. */
+#define FRONT_HANDSHAKES_MAX 4096
+
 /* After the last answer: how much is still read and thrown away, and for how
  * long, so that the answer is not lost to a reset (RFC 9112, section 9.6). */
 #define FRONT_DISCARD_MAX (256 * 1024)
@@ -70,6 +74,7 @@ struct front {
 	size_t backlog_off;
 	size_t backlog_len;
 
+	bool handshaking;          /* is one of the worker's handshakes */
 	unsigned int idle_records; /* TLS records without data, in a row */
 	bool hangup;           /* the peer ended its side: read on to its end */
 	bool answered;         /* the request under way has its answer */
@@ -98,10 +103,14 @@ extern struct front_worker {
 	struct front_list ready;   /* can go on without an event */
 	struct front_list dead;    /* to be freed when nobody looks */
 	unsigned int count;        /* of fronts */
+	unsigned int handshakes;   /* TLS handshakes under way */
 	bool ready_armed;          /* a timer will look at the ready ones */
 	bool draining;
 	int64_t drain_start;
 } front_worker;
+
+/* A TLS handshake has ended, one way or the other; otherwise does nothing. */
+void front_handshake_over(struct front *fr);
 
 /* Prepare for the drain (front_drain.c). */
 void front_drain_init(void);

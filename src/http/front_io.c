@@ -43,6 +43,7 @@ front_io_handshake(struct front *fr)
 	ERR_clear_error();
 	n = SSL_accept(fr->c->ssl);
 	if (n == 1) {
+		front_handshake_over(fr);
 		fr->state = FRONT_READING;
 		return (true);
 	}

@@ -2,6 +2,8 @@
  * The TLS listener itself: which handshakes it takes, what becomes of those
  * that never end or are none, and what is said through it alone.
  */
+#include <sys/resource.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +19,9 @@ TestSuite(tls_handshake, .timeout = 60);
 
 #define HOST "Host: localhost\r\n"
 #define GET  "GET /health HTTP/1.1\r\n" HOST
+
+/* Most handshakes of a worker at once. */
+#define HANDSHAKES_MAX 4096
 
 /* The plain listener beside it never claims to be safe. */
 Test(tls_handshake, hsts_is_sent_through_tls_only)
@@ -193,5 +198,51 @@ Test(tls_handshake, curl_and_s_client_are_served)
 	run_free(&result);
 	free(at);
 	free(url);
+	tls_server_stop(&t);
+}
+
+/* One more than may be under way is closed; nobody else notices. */
+Test(tls_handshake, handshakes_at_once_are_bounded)
+{
+	static struct raw *held[HANDSHAKES_MAX];
+	struct raw_response answer;
+	struct tls_server t;
+	struct rlimit files;
+	struct raw *before;
+	size_t i;
+
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &files), 0);
+	files.rlim_cur = files.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &files);
+	if (files.rlim_max < HANDSHAKES_MAX + 256)
+		cr_skip_test("the hard limit of open files (ulimit -Hn) is "
+			     "too low to begin %d handshakes",
+		    HANDSHAKES_MAX);
+
+	t = tls_server_start(NULL, "workers 1\nhttp_header_timeout 120\n");
+	before = raw_connect(tls_tunnel(t.port, TLS1_3_VERSION, 0));
+	(void)raw_send_text(before, GET "\r\n");
+	(void)raw_read(before, false, &answer);
+	cr_expect_eq(answer.status, 200);
+	raw_response_free(&answer);
+
+	for (i = 0; i < HANDSHAKES_MAX; i++)
+		held[i] = raw_connect(t.port);
+	cr_expect(!tls_handshake(t.port, TLS1_3_VERSION, NULL).ok);
+	cr_expect(!raw_readable(held[0], 0), "the first was closed");
+	cr_expect(!raw_readable(held[HANDSHAKES_MAX - 1], 0), "the last, too");
+	(void)raw_send_text(before, GET "\r\n");
+	(void)raw_read(before, false, &answer);
+	cr_expect_eq(answer.status, 200, "%d", answer.status);
+	raw_response_free(&answer);
+	cr_expect_eq(raw_exchange_text(server_port(t.s), GET "\r\n", NULL), 200,
+	    "the plain listener");
+
+	raw_close(held[0]);
+	cr_expect(tls_handshake(t.port, TLS1_3_VERSION, NULL).ok,
+	    "the place is not free");
+	for (i = 1; i < HANDSHAKES_MAX; i++)
+		raw_close(held[i]);
+	raw_close(before);
 	tls_server_stop(&t);
 }
