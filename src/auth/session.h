@@ -99,7 +99,7 @@ enum error_code session_change(struct session_change *change,
     struct store *store) __attribute__((warn_unused_result));
 
 /* After a change that went well, once it is kept: make known what it ended, and
- * complete the tokens. how: of a renewal. */
+ * complete the tokens. how: of a renewal; may be NULL. */
 enum error_code
 session_complete(struct session_change *change, struct store *store,
     enum session_refreshed *how) __attribute__((warn_unused_result));

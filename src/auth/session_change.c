@@ -217,10 +217,11 @@ enum error_code
 session_complete(
     struct session_change *c, struct store *store, enum session_refreshed *how)
 {
+	enum session_refreshed own;
 	enum error_code code;
 
 	if (c->renews)
-		code = complete_renewal(c, store, how);
+		code = complete_renewal(c, store, how != NULL ? how : &own);
 	else
 		code = complete_begin(c);
 	if (code != ERR_NONE)

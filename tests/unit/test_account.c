@@ -179,8 +179,8 @@ Test(account, a_hash_of_another_program_is_replaced_at_the_first_good_login)
 		    0, "%s", user.hash);
 		cr_expect_eq(log_in("cosmo", PASSWORD), ERR_NONE);
 		/* The session of that login begins with the new hash. */
-		cr_expect_eq(session_begin(&service, store, &out, "192.0.2.1",
-				 &tokens),
+		cr_expect_eq(
+		    session_begin(&service, store, &out, "192.0.2.1", &tokens),
 		    ERR_NONE);
 		session_tokens_free(&tokens);
 	}
@@ -222,8 +222,7 @@ Test(account, an_upgrade_never_overwrites_a_password_changed_meanwhile)
 	cr_expect_eq(login_with(&better, &racing, "cosmo", 5, PASSWORD,
 			 strlen(PASSWORD), &out),
 	    ERR_NONE);
-	cr_expect_eq(
-	    session_begin(&service, store, &out, "192.0.2.1", &tokens),
+	cr_expect_eq(session_begin(&service, store, &out, "192.0.2.1", &tokens),
 	    ERR_CREDENTIALS);
 	cr_expect_eq(log_in("cosmo", CHANGED), ERR_NONE);
 	cr_expect_eq(log_in("cosmo", PASSWORD), ERR_CREDENTIALS);

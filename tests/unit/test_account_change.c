@@ -118,8 +118,7 @@ Test(account_change, who_knows_the_password_can_change_it)
 	cr_expect_eq(user.version, 1);
 
 	/* Whoever changed it goes on with a session of its own. */
-	cr_assert_eq(
-	    session_begin(&service, store, &out, "192.0.2.1", &after),
+	cr_assert_eq(session_begin(&service, store, &out, "192.0.2.1", &after),
 	    ERR_NONE);
 	cr_expect_eq(verdict(TOKEN_ACCESS, after.access), ERR_NONE);
 	session_tokens_free(&before);

@@ -567,8 +567,7 @@ Test(session, a_store_that_cannot_answer_begins_and_renews_nothing)
 	enum session_refreshed how;
 
 	run_sql(test_path, "ALTER TABLE sessions RENAME TO away");
-	cr_expect_eq(
-	    session_begin(&service, store, &user, "192.0.2.1", &none),
+	cr_expect_eq(session_begin(&service, store, &user, "192.0.2.1", &none),
 	    ERR_STORE);
 	cr_expect_null(none.access);
 	cr_expect_null(none.refresh);

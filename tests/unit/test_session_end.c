@@ -116,9 +116,9 @@ Test(session_end, the_refresh_token_of_an_ended_session_is_refused)
 	    session_end(&service, store, access, NULL), ERR_NONE, "again");
 	cr_expect_eq(
 	    session_end(&service, store, refresh, NULL), ERR_TOKEN_REVOKED);
-	cr_expect_eq(session_renew(&service, store, tokens.refresh,
-			 strlen(tokens.refresh), refresh, "192.0.2.1", &none,
-			 &how),
+	cr_expect_eq(
+	    session_renew(&service, store, tokens.refresh,
+		strlen(tokens.refresh), refresh, "192.0.2.1", &none, &how),
 	    ERR_TOKEN_REVOKED);
 	cr_expect_eq(how, SESSION_OVER);
 	claims_free(access);
