@@ -71,9 +71,11 @@ class Corgi(Contestant):
             f"include {conf}/routes.conf\n")
         if not os.path.exists(self._data(server)):
             self.make_accounts(server)
-        # Tokens that last for as long as the bench.
+        # Tokens that last for as long as the bench, and no login that ends an
+        # older session of its account.
         return ["kore", "-fnr", "-c", path], {
             "CORGI_DATA_DIR": self._data(server),
+            "CORGI_SESSIONS_PER_USER": "0",
             "JWT_ACCESS_TOKEN_EXPIRES": "1d", **self.settings}
 
     def _data(self, server):
