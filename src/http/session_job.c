@@ -238,6 +238,7 @@ run_then(struct offload_job **jobs, size_t count, void **local)
 {
 	struct group group = {.count = 0};
 	struct session_job *job;
+	bool together;
 	size_t i;
 
 	for (i = 0; i < count; i++) {
@@ -248,20 +249,19 @@ run_then(struct offload_job **jobs, size_t count, void **local)
 		else
 			finish(job);
 	}
-	if (group.count < 2 || !run_group(&group, local))
-		for (i = 0; i < group.count; i++)
-			(void)step(
-			    group.jobs[i], group.jobs[i]->steps->change, local);
+	together = group.count > 1 && run_group(&group, local);
 	for (i = 0; i < group.count; i++) {
 		job = group.jobs[i];
+		if (!together)
+			(void)step(job, job->steps->change, local);
 		if (job->result == ERR_NONE && job->steps->complete != NULL)
 			(void)step(job, job->steps->complete, local);
 		finish(job);
 	}
 }
 
-/* All of them in one transaction. False when they have to be tried one by
- * one. */
+/* All of them in one transaction. False when they have to be tried one by one;
+ * true, too, when they are not to be tried again. */
 static bool
 run_group(struct group *group, void **local)
 {
