@@ -163,6 +163,6 @@ def section(raw):
                       for rate, limit in zip(login, table["hash"])]
             yield ""
             yield (f"argon2id alone: {spread(table['hash'], '.1f')} "
-                   "verifications/s there, one thread a processor, measured in "
-                   f"each round; `/login` reaches {spread(shares, '.0f')} % "
+                   "verifications/s there, one thread a processor, measured "
+                   f"before each run; `/login` reaches {spread(shares, '.0f')} % "
                    "of it.")

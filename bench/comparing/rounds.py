@@ -90,7 +90,8 @@ def place_client(servers):
     return rest[-1:]
 
 
-def run_all(rows, rounds, seconds, begin_round):
+def run_all(rows, rounds, seconds, begin_round, before=lambda row: None):
+    """before() is called before each timed run of a row."""
     cpus = place_client([row.server for row in rows])
     for row in rows:
         # Not counted: what is compiled or filled at first is so afterwards.
@@ -103,6 +104,7 @@ def run_all(rows, rounds, seconds, begin_round):
         begin_round(f"round {number + 1} of {rounds}")
         for row in rows if number % 2 == 0 else reversed(rows):
             span = row.seconds(seconds)
+            before(row)
             values = client(row.server, row.arguments(span), span, cpus)
             values["round"] = number
             values["at"] = round(time.time(), 3)
