@@ -136,12 +136,12 @@ watch_signals(bool on)
 	struct sigaction now;
 	size_t i;
 
-	if (!on)
-		(void)alarm(0);
 	for (i = 0; i < sizeof(watched) / sizeof(watched[0]); i++)
 		if (sigaction(watched[i], NULL, &now) == 0 &&
 		    now.sa_handler != SIG_IGN)
 			(void)sigaction(watched[i], &action, NULL);
+	if (!on)
+		(void)alarm(0);
 }
 
 static bool

@@ -259,6 +259,8 @@ h1_reserve(h1_parser *p, size_t more)
 		cap = BUFFER_MIN;
 	if (cap < p->len + more)
 		cap = p->len + more;
+	else if (cap > H1_OWN_TEXT && p->len + more <= H1_OWN_TEXT)
+		cap = H1_OWN_TEXT;
 	if (!h1_hold(p, cap, p->cap))
 		return (false);
 	if ((buf = malloc(cap)) == NULL) {

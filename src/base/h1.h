@@ -62,9 +62,10 @@ enum h1_state {
 
 typedef struct h1_parser h1_parser;
 
-/* What a parser holds of a request before it has to ask (bytes): the head of a
- * usual one, with its token. */
-#define H1_OWN 4096
+/* What a parser holds of a request before it has to ask (bytes): a head of 4 kB
+ * with 32 header lines, which is more than that of a usual one with its token. */
+#define H1_OWN_TEXT 4096
+#define H1_OWN      (H1_OWN_TEXT + 1024)
 
 /*
  * Memory that the parsers of one thread share for requests larger than that

@@ -24,9 +24,9 @@ void turns_join(unsigned int worker);
 void turns_begin(void);
 void turns_end(void);
 
-/* Whether fewer threads hash, of all workers, than there are processors. Two
- * workers that ask at the same moment may both be told so: then one hash is in
- * the way of another for once. */
+/* Whether fewer threads hash, of all workers, than there are processors. More
+ * may for the time of a hash: when two workers ask at the same moment, and when
+ * one begins to hash on its own part while another one uses that. */
 bool turns_free(void);
 
 #endif

@@ -79,8 +79,8 @@ agree_look(struct store *store)
 		tell(other);
 }
 
-/* One worker at a time: what has been seen before must not be told after what
- * another one saw. */
+/* One worker at a time, so that what has been seen before is not, as a rule, told
+ * after what another one saw. */
 static bool
 is_my_turn(int64_t now)
 {

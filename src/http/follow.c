@@ -44,23 +44,21 @@ static void complain(const char *);
 bool
 follow_tick(void)
 {
-	struct store *store;
-	bool more = false;
-
-	if (!prepared() || (store = service_store(&follower.local)) == NULL)
+	if (!prepared() || service_store(&follower.local) == NULL)
 		return (false);
-	if (service_get()->on_server)
-		more = hear(store);
-	else
-		look(store);
-	if (follower.local == NULL)
-		return (more);
+	/* First what is asked for other reasons: what the server tells
+	 * meanwhile comes with its answers, and is heard below. */
 	agree_look(follower.local);
 	if (clock_monotonic_ms() - follower.purged_ms >= PURGE_MS) {
 		follower.purged_ms = clock_monotonic_ms();
 		purge(follower.local);
 	}
-	return (more);
+	if (follower.local == NULL)
+		return (false);
+	if (service_get()->on_server)
+		return (hear(follower.local));
+	look(follower.local);
+	return (false);
 }
 
 int

@@ -101,11 +101,18 @@ work(struct session_job *job, struct store *store)
 	return (code);
 }
 
+/* Where the hash was to be replaced, another login of the account may have done
+ * so: the password is as good as it was, and would be found so now. */
 static enum error_code
 change(struct session_job *job, struct store *store)
 {
+	enum error_code code;
+
 	account_upgrade(&service_get()->accounts, store, &job->user, job->hash);
-	return (session_change(job->change, store));
+	code = session_change(job->change, store);
+	if (code == ERR_CREDENTIALS && job->hash[0] != '\0')
+		code = ERR_BUSY;
+	return (code);
 }
 
 static enum error_code

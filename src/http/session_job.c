@@ -220,6 +220,7 @@ step(struct session_job *job, session_step what, void **local)
 	struct store *store = service_store(local);
 
 	job->result = ERR_STORE;
+	job->reason = NULL;
 	if (store == NULL)
 		return (false);
 	job->result = what(job, store);
@@ -279,8 +280,10 @@ run_group(struct group *group, void **local)
 	/* Another writer was waited for long enough. */
 	log_line(LOG_LEVEL_ERR, "%zu requests: the store cannot answer: %s",
 	    group->count, store_error(store));
-	for (i = 0; i < group->count; i++)
+	for (i = 0; i < group->count; i++) {
 		group->jobs[i]->result = ERR_STORE;
+		group->jobs[i]->reason = NULL;
+	}
 	return (true);
 }
 

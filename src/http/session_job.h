@@ -4,7 +4,7 @@
  *
  * The handler makes one, reads the body into it, asks the throttle and starts
  * it; when it is called again it finds it by job_of() and answers (see
- * session_reply.h). In between the work is one call into auth/. What happened
+ * session_reply.h). In between come calls into auth/. What happened
  * goes to the audit log before the answer goes out, also when the client has
  * gone. Event loop, unless it says otherwise.
  */

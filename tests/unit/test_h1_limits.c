@@ -275,7 +275,8 @@ feed_head(h1_parser *p, size_t len)
 
 Test(h1_limits, large_requests_share_a_budget)
 {
-	struct h1_budget budget = {(size_t)12 * 1024, 0};
+	/* What a buffer of 16 kB has beyond a parser's own part. */
+	struct h1_budget budget = {(size_t)16 * 1024 - H1_OWN, 0};
 	h1_parser *large[2], *usual;
 
 	large[0] = h1_new(&h1_usual);
@@ -327,4 +328,29 @@ Test(h1_limits, many_fields_count_for_the_budget)
 	cr_expect(i > H1_OWN / 64 && i < 150, "%zu", i);
 	h1_free(p);
 	cr_expect_eq(budget.used, (size_t)0);
+}
+
+/* A browser's head with cookies: 20 header lines, 3 to 4 kB, in two pieces. */
+Test(h1_limits, usual_heads_take_nothing_of_the_budget)
+{
+	struct h1_budget budget = {0, 0};
+	char text[4096];
+	h1_parser *p;
+	size_t len, cut;
+	int i;
+
+	for (cut = 1000; cut <= 3000; cut += 500) {
+		len = (size_t)snprintf(text, sizeof(text), H1_GET);
+		for (i = 0; i < 20; i++)
+			len += (size_t)snprintf(text + len, sizeof(text) - len,
+			    "X-%d: %0170d\r\n", i, i);
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "\r\n");
+		cr_assert_lt(len, sizeof(text));
+		p = h1_new(&h1_usual);
+		h1_share(p, &budget);
+		cr_expect_eq(h1_feed(p, text, cut), cut);
+		cr_expect_eq(h1_feed(p, text + cut, len - cut), len - cut);
+		cr_expect_eq(h1_state(p), H1_DONE, "cut at %zu", cut);
+		h1_free(p);
+	}
 }
