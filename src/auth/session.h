@@ -64,9 +64,9 @@ enum error_code session_begin(const struct session_service *svc,
  * that is not fresh, and the refresh token's successor); ERR_TOKEN_REVOKED,
  * see *how (may be NULL); ERR_STORE; ERR_REVOCATIONS_FULL; ERR_BUSY when out of
  * memory, or when the token has had more successors in the grace interval than
- * are followed; ERR_INTERNAL. A refresh token without a session of ours (one issued
- * by another application with the same key) is ERR_TOKEN_REVOKED, too: nobody
- * could tell its reuse.
+ * are followed; ERR_INTERNAL. A refresh token without a session of ours (one
+ * issued by another application with the same key) is ERR_TOKEN_REVOKED, too:
+ * nobody could tell its reuse.
  */
 enum error_code session_renew(const struct session_service *svc,
     struct store *store, const char *token, size_t len,

@@ -56,6 +56,8 @@ static enum error_code complete_renewal(
 static enum error_code take_successor(struct session_change *, struct store *);
 static int open_successor(struct session_change *, const char *, size_t);
 static enum error_code describe_refresh(struct session_change *);
+static enum error_code carry_out(struct session_change *, struct store *,
+    enum error_code, enum session_refreshed *);
 
 static struct session_change *
 change_new(const struct session_service *svc, struct session_tokens *out)
@@ -351,6 +353,19 @@ describe_refresh(struct session_change *c)
 	return (ERR_NONE);
 }
 
+/* The steps that are left of one that is a transaction of its own. */
+static enum error_code
+carry_out(struct session_change *c, struct store *store, enum error_code code,
+    enum session_refreshed *how)
+{
+	if (code == ERR_NONE && (code = session_change(c, store)) != ERR_NONE)
+		session_tokens_free(c->out);
+	if (code == ERR_NONE)
+		code = session_complete(c, store, how);
+	session_change_free(c);
+	return (code);
+}
+
 enum error_code
 session_begin(const struct session_service *svc, struct store *store,
     const struct store_user *user, const char *client,
@@ -360,14 +375,7 @@ session_begin(const struct session_service *svc, struct store *store,
 	enum error_code code;
 
 	code = session_prepare_begin(svc, user, client, out, &change);
-	if (code == ERR_NONE)
-		code = session_change(change, store);
-	if (code == ERR_NONE)
-		code = session_complete(change, store, NULL);
-	else
-		session_tokens_free(out);
-	session_change_free(change);
-	return (code);
+	return (carry_out(change, store, code, NULL));
 }
 
 enum error_code
@@ -375,21 +383,12 @@ session_renew(const struct session_service *svc, struct store *store,
     const char *token, size_t len, const struct claims *claims,
     const char *client, struct session_tokens *out, enum session_refreshed *how)
 {
-	enum session_refreshed own;
 	struct session_change *change;
 	enum error_code code;
 
-	if (how == NULL)
-		how = &own;
-	*how = SESSION_OVER;
+	if (how != NULL)
+		*how = SESSION_OVER;
 	code = session_prepare_renewal(
 	    svc, store, token, len, claims, client, out, &change);
-	if (code == ERR_NONE)
-		code = session_change(change, store);
-	if (code == ERR_NONE)
-		code = session_complete(change, store, how);
-	else
-		session_tokens_free(out);
-	session_change_free(change);
-	return (code);
+	return (carry_out(change, store, code, how));
 }

@@ -18,7 +18,6 @@
 typedef size_t (*step_function)(h1_parser *p, const uint8_t *s, size_t n);
 
 static void release(h1_parser *p);
-static size_t shared_part(size_t held);
 static size_t head_room(h1_parser *p, size_t n);
 static void place_fields(h1_parser *p);
 
@@ -113,7 +112,7 @@ release(h1_parser *p)
 	if (p->fields != p->first)
 		free(p->fields);
 	if (p->budget != NULL)
-		h1_budget_give(p->budget, shared_part(p->held));
+		h1_budget_give(p->budget, h1_shared_part(p->held));
 	p->held = 0;
 }
 
@@ -138,9 +137,8 @@ h1_budget_give(struct h1_budget *budget, size_t size)
 	budget->used -= size;
 }
 
-/* What of a parser's memory counts for the budget. */
-static size_t
-shared_part(size_t held)
+size_t
+h1_shared_part(size_t held)
 {
 	return (held > H1_OWN ? held - H1_OWN : 0);
 }
@@ -152,7 +150,7 @@ h1_hold(h1_parser *p, size_t size, size_t older)
 
 	if (p->budget != NULL &&
 	    !h1_budget_take(
-		p->budget, shared_part(held) - shared_part(p->held))) {
+		p->budget, h1_shared_part(held) - h1_shared_part(p->held))) {
 		h1_refuse(p, ERR_BUSY, "memory of large requests");
 		return (false);
 	}

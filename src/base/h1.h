@@ -77,6 +77,9 @@ struct h1_budget {
 	size_t used;
 };
 
+/* What of so many bytes counts for the budget. */
+size_t h1_shared_part(size_t held);
+
 /* Take so much out of a budget, or give it back. False when there is less. */
 bool h1_budget_take(struct h1_budget *budget, size_t size);
 void h1_budget_give(struct h1_budget *budget, size_t size);

@@ -131,20 +131,13 @@ front_io_abort(struct front *fr)
 		kore_connection_disconnect(fr->c);
 }
 
-/* What of bytes that are kept counts for the budget, as with a parser. */
-static size_t
-shared_part(size_t len)
-{
-	return (len > H1_OWN ? len - H1_OWN : 0);
-}
-
 void
 front_backlog_put(struct front *fr, const uint8_t *data, size_t len)
 {
 	front_backlog_drop(fr);
 	if (len == 0)
 		return;
-	if (!h1_budget_take(&front_worker.memory, shared_part(len))) {
+	if (!h1_budget_take(&front_worker.memory, h1_shared_part(len))) {
 		front_io_abort(fr);
 		return;
 	}
@@ -158,7 +151,7 @@ front_backlog_drop(struct front *fr)
 {
 	if (fr->backlog != NULL)
 		secret_wipe(fr->backlog, fr->backlog_len);
-	h1_budget_give(&front_worker.memory, shared_part(fr->backlog_len));
+	h1_budget_give(&front_worker.memory, h1_shared_part(fr->backlog_len));
 	kore_free(fr->backlog);
 	fr->backlog = NULL;
 	fr->backlog_off = 0;

@@ -234,8 +234,8 @@ struct store_copy {
  * BUSY: one of them is in use. EXISTS: TO holds something else; nothing was
  * changed. INVALID: an address is none, both are the same database, or FROM is
  * an unfinished copy itself. DAMAGED: the two sides do not agree at the end.
- * FAILED also when it was stopped: see stopped. Others as those of an opening. One sentence in error unless OK; it holds no
- * password.
+ * FAILED also when it was stopped: see stopped. Others as those of an opening.
+ * One sentence in error unless OK; it holds no password.
  *
  * Interrupted in any way, or failed, it is called again and goes on. May take
  * minutes.
